@@ -1,0 +1,32 @@
+"""Errors that a person can act on: one line that says what is wrong and names the cure."""
+
+
+class SceneqlError(Exception):
+    """Base of every error shown as one line, without a traceback.
+
+    The message says what is wrong and what to do about it.
+    """
+
+
+class BadRequestError(SceneqlError):
+    """The question itself is at fault: an empty text, a broken filter, an image that is not one."""
+
+
+class DatabaseUnavailableError(SceneqlError):
+    """No Postgres answers at the configured address."""
+
+
+class ModelUnavailableError(SceneqlError):
+    """The model that was chosen, or that the index was built with, cannot be loaded."""
+
+
+class MediaError(SceneqlError):
+    """A file cannot be indexed; the message is the reason shown to people."""
+
+
+class EmbedderAbsentError(SceneqlError):
+    """Nobody is there to turn the question into a vector, or nobody answered in time."""
+
+
+class EmptyIndexError(SceneqlError):
+    """Nothing has been indexed yet, so there is nothing to search."""
