@@ -1,0 +1,59 @@
+"""Connections to the one Postgres, embedded or one's own."""
+
+from functools import lru_cache
+
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError
+
+from app.config import Settings, get_settings
+from app.embedded import EmbeddedPostgres
+from app.errors import DatabaseUnavailableError
+
+
+def embedded(settings: Settings) -> EmbeddedPostgres:
+    """The embedded Postgres of the settings' home, running or not."""
+    return EmbeddedPostgres(settings.home, settings.postgres_version)
+
+
+def database_url(settings: Settings | None = None, *, start: bool = True) -> str:
+    """The libpq address of the database; starts the embedded Postgres unless told not to."""
+    settings = settings or get_settings()
+    if settings.database_url:
+        return settings.database_url
+    server = embedded(settings)
+    if start:
+        server.start()
+    return server.url()
+
+
+def engine_for(url: str) -> Engine:
+    """An engine for a libpq address; connections that died while idle are replaced unnoticed."""
+    return create_engine(
+        _with_driver(url),
+        pool_pre_ping=True,
+        connect_args={"application_name": "sceneql", "connect_timeout": 10},
+    )
+
+
+@lru_cache(maxsize=1)
+def _default_engine() -> Engine:
+    return engine_for(database_url())
+
+
+def get_engine(settings: Settings | None = None) -> Engine:
+    """The engine of this process, or one for other settings than the environment's."""
+    return engine_for(database_url(settings)) if settings else _default_engine()
+
+
+def _with_driver(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUnavailableError(
+            "DATABASE_URL is no address; write it as postgresql://user:password@host/database"
+        ) from error
+    if parsed.get_backend_name() not in ("postgresql", "postgres"):
+        raise DatabaseUnavailableError(
+            f"DATABASE_URL points to {parsed.get_backend_name()}; SceneQL needs postgresql://..."
+        )
+    return parsed.set(drivername="postgresql+psycopg")

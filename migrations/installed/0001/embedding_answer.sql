@@ -1,0 +1,18 @@
+-- Purpose: says how a request stands without showing anybody's questions: it runs with its owner's
+-- rights and returns neither payload nor vector.
+CREATE OR REPLACE FUNCTION embedding_answer(
+    request_id bigint, OUT answered boolean, OUT error text, OUT unknown_words text[], OUT key text
+)
+    LANGUAGE sql STABLE
+    SECURITY DEFINER
+    SET search_path = public, pg_temp
+BEGIN ATOMIC
+    SELECT q.answered_at IS NOT NULL, q.error, q.unknown_words, q.key
+    FROM query_embeddings q WHERE q.id = request_id;
+END;
+
+COMMENT ON FUNCTION embedding_answer(bigint) IS
+    'Whether a request was answered, the error if it failed, the words of the question that the '
+    'model never saw, and its key.';
+REVOKE ALL ON FUNCTION embedding_answer(bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION embedding_answer(bigint) TO sceneql_analyst;

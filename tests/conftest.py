@@ -1,0 +1,130 @@
+"""What all tests share: real Postgres servers, and a database of its own for each test.
+
+A database is cloned from a migrated template, which takes a tenth of a second. The servers are
+started when first needed, shared by all test processes, and gone when the run ends.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+
+from app.config import get_settings
+from app.db import engine_for
+from app.embedded import EmbeddedPostgres
+from app.migrate import configure, upgrade
+
+SERVERS = "SCENEQL_TEST_SERVERS"
+VERSIONS = (18, 16)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # What the person who runs the tests has set for their own library must not reach the tests.
+    for name in ("DATABASE_URL", "SCENEQL_MODEL", "SCENEQL_HOME"):
+        os.environ.pop(name, None)
+    if not is_test_process(config):
+        folder = tempfile.mkdtemp(prefix="sceneql-tests-")
+        # Postgres refuses to run as root, so its own user has to get through.
+        Path(folder).chmod(0o755)
+        os.environ[SERVERS] = folder
+        os.environ["SCENEQL_HOME"] = f"{folder}/home"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if is_test_process(config):
+        return
+    folder = Path(os.environ.pop(SERVERS))
+    for version in VERSIONS:
+        EmbeddedPostgres(folder / f"pg{version}", version).stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_test_process(config: pytest.Config) -> bool:
+    """Whether this process runs tests for another one, which looks after the servers."""
+    return hasattr(config, "workerinput")
+
+
+class Databases:
+    """Makes databases on one server, each migrated and configured."""
+
+    def __init__(self, version: int) -> None:
+        self.server = EmbeddedPostgres(Path(os.environ[SERVERS]) / f"pg{version}", version)
+        self.server.start()
+        # Nothing of a test's has to survive a crash of the machine, and half the time is fsync.
+        self.run("ALTER SYSTEM SET fsync = off")
+        self.run("SELECT pg_reload_conf()")
+        self.template = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+        self.run(f"CREATE DATABASE {self.template}")
+        engine = engine_for(self.server.url(self.template))
+        upgrade(engine)
+        engine.dispose()
+
+    def run(self, statement: str) -> None:
+        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def create(self) -> Engine:
+        name = f"test_{uuid4().hex}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {self.template}")
+        engine = engine_for(self.server.url(name))
+        configure(engine)
+        return engine
+
+    def create_empty(self) -> Engine:
+        name = f"test_{uuid4().hex}"
+        self.run(f"CREATE DATABASE {name}")
+        return engine_for(self.server.url(name))
+
+    def drop(self, engine: Engine) -> None:
+        engine.dispose()
+        self.run(f"DROP DATABASE {engine.url.database} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def databases_of() -> Callable[[int], Databases]:
+    """Databases by the server's major version; a server that no test asks for is not started."""
+    started: dict[int, Databases] = {}
+
+    def of(version: int) -> Databases:
+        if version not in started:
+            started[version] = Databases(version)
+        return started[version]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def databases(databases_of: Callable[[int], Databases]) -> Databases:
+    return databases_of(VERSIONS[0])
+
+
+@pytest.fixture
+def engine(databases: Databases) -> Iterator[Engine]:
+    """A migrated database without any video."""
+    engine = databases.create()
+    yield engine
+    databases.drop(engine)
+
+
+@pytest.fixture
+def database_url(engine: Engine) -> str:
+    """The libpq address of the test's database, for other processes."""
+    return engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def settings_of_test(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Points this process, and those it starts, to the test's database and a home of its own."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("SCENEQL_HOME", str(tmp_path / "home"))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()

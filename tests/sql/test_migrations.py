@@ -1,0 +1,123 @@
+"""The schema's history: whole, reversible, and the same as the models and the files in sql/."""
+
+from collections.abc import Iterator
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, text
+
+from app.migrate import SQL_FOLDER, configure, downgrade, is_current, upgrade
+from app.models import Base
+from migrations.env_filter import is_managed
+from tests.conftest import Databases
+from tests.filling import add_active_model
+
+OBJECTS = """
+    SELECT 'relation', c.oid::regclass::text, c.relkind::text, c.relacl::text,
+        obj_description(c.oid, 'pg_class')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('public', 'procrastinate')
+    UNION ALL
+    SELECT 'column', a.attrelid::regclass || '.' || a.attname,
+        concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attstorage),
+        pg_get_expr(d.adbin, d.adrelid), col_description(a.attrelid, a.attnum)
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attnum > 0 AND c.relnamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT 'constraint', conname, conrelid::regclass::text, pg_get_constraintdef(oid), NULL
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    UNION ALL
+    SELECT 'index', indexname, tablename, indexdef, NULL FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL
+    SELECT 'view', viewname, definition, NULL, NULL FROM pg_views WHERE schemaname = 'public'
+    UNION ALL
+    SELECT 'trigger', tgname, tgrelid::regclass::text, pg_get_triggerdef(oid), NULL
+    FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL
+    SELECT 'function', p.oid::regprocedure::text, pg_get_functiondef(p.oid), p.proacl::text,
+        obj_description(p.oid, 'pg_proc')
+    FROM pg_proc p
+    WHERE p.pronamespace = 'public'::regnamespace AND p.prokind IN ('f', 'p')
+        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+"""
+
+
+@pytest.fixture
+def empty_engine(databases: Databases) -> Iterator[Engine]:
+    engine = databases.create_empty()
+    yield engine
+    databases.drop(engine)
+
+
+def catalog(engine: Engine) -> set[tuple[object, ...]]:
+    """All that the project has in a database, as text."""
+    with engine.connect() as connection:
+        return {tuple(row) for row in connection.execute(text(OBJECTS))}
+
+
+def test_up_down_and_up_again_leave_the_same_catalog(empty_engine: Engine) -> None:
+    upgrade(empty_engine)
+    first = catalog(empty_engine)
+
+    downgrade(empty_engine, "base")
+    upgrade(empty_engine)
+
+    assert catalog(empty_engine) == first
+
+
+def test_a_downgrade_leaves_nothing_even_with_two_models(empty_engine: Engine) -> None:
+    upgrade(empty_engine)
+    add_active_model(empty_engine, "first", dim=64)
+    add_active_model(empty_engine, "second", dim=32)
+
+    downgrade(empty_engine, "base")
+
+    left = {(kind, name) for kind, name, *_ in catalog(empty_engine)}
+    assert {name for _, name in left if not str(name).startswith("alembic_version")} == set()
+
+
+def test_migrating_twice_changes_nothing(empty_engine: Engine) -> None:
+    upgrade(empty_engine)
+    first = catalog(empty_engine)
+
+    upgrade(empty_engine)
+
+    assert is_current(empty_engine)
+    assert catalog(empty_engine) == first
+
+
+def test_the_models_in_python_are_the_tables_in_the_database(engine: Engine) -> None:
+    add_active_model(engine)
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_name": is_managed})
+        differences = compare_metadata(context, Base.metadata)
+
+    assert differences == []
+
+
+def test_the_files_in_sql_are_what_the_migrations_installed(engine: Engine) -> None:
+    migrated = catalog(engine)
+
+    with engine.begin() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        for file in sorted(SQL_FOLDER.glob("*.sql")):
+            driver.execute(file.read_text())
+
+    assert catalog(engine) == migrated
+
+
+def test_the_settings_are_there_after_each_configure(engine: Engine) -> None:
+    configure(engine)
+
+    with engine.connect() as connection:
+        scan, plan = connection.execute(
+            text(
+                "SELECT current_setting('hnsw.iterative_scan'), current_setting('plan_cache_mode')"
+            )
+        ).one()
+
+    assert (scan, plan) == ("strict_order", "force_custom_plan")
