@@ -1,0 +1,188 @@
+"""What the library holds: its videos, their pictures and files, and how the system stands."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select, text
+
+from app.filters import parse_filter
+from app.models import EmbeddingModel, Frame, Scene, Video, VideoFile
+
+# The name under which the model that ships with the project is kept in an index.
+TINY_MODEL = "sceneql-tiny"
+
+TINY_WARNING = (
+    "The tiny model is in use: it knows drawn shapes, their colours and places, and nothing of "
+    "real pictures. The README says how to index with a real model."
+)
+
+
+@dataclass(frozen=True)
+class ActiveModel:
+    """The model that searches use."""
+
+    id: int
+    name: str
+    pretrained: str
+    dim: int
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.pretrained}"
+
+    @property
+    def warning(self) -> str | None:
+        """What people should know about this model's answers, if anything."""
+        return TINY_WARNING if self.name == TINY_MODEL else None
+
+
+@dataclass(frozen=True)
+class VideoCard:
+    """A video as a list shows it."""
+
+    id: int
+    title: str
+    path: str | None
+    collection: str | None
+    tags: tuple[str, ...]
+    recorded_at: datetime | None
+    duration_s: float | None
+    status: str
+    error: str | None
+    scenes: int
+    frames: int
+    cover_frame_no: int | None
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """The picture of an indexed frame."""
+
+    data: bytes
+    content_type: str
+    etag: str
+
+
+@dataclass(frozen=True)
+class LibraryStatus:
+    """How the library and the processes around it stand."""
+
+    videos: dict[str, int]
+    scenes: int
+    frames: int
+    model: str | None
+    model_warning: str | None
+    database_bytes: int
+    queue: dict[str, int]
+    embedder_running: bool
+
+
+def active_model(connection: Connection) -> ActiveModel | None:
+    """The model that searches use, or None as long as nothing was indexed."""
+    model = EmbeddingModel
+    row = connection.execute(
+        select(model.id, model.name, model.pretrained, model.dim).where(model.active)
+    ).one_or_none()
+    return ActiveModel(*row) if row else None
+
+
+def list_videos(
+    engine: Engine, *, where: str | None = None, limit: int = 100, offset: int = 0
+) -> tuple[VideoCard, ...]:
+    """The videos by title, failed ones included; `where` is a filter as app.filters reads it."""
+    scenes = select(func.count()).where(Scene.video_id == Video.id).scalar_subquery()
+    # The first frame is often a title or still dark; the one in the middle shows more.
+    cover = (
+        select(func.percentile_disc(0.5).within_group(Frame.frame_no))
+        .where(Frame.video_id == Video.id)
+        .scalar_subquery()
+    )
+    wanted = select(
+        Video.id,
+        Video.title,
+        # A hidden video still says where it was.
+        func.coalesce(
+            Video.path,
+            select(func.min(VideoFile.path))
+            .where(VideoFile.video_id == Video.id)
+            .scalar_subquery(),
+        ).label("path"),
+        Video.collection,
+        Video.tags,
+        Video.recorded_at,
+        Video.duration_s,
+        Video.status,
+        Video.error,
+        scenes.label("scenes"),
+        Video.frame_count.label("frames"),
+        cover.label("cover_frame_no"),
+    )
+    page = _filtered(wanted, where).order_by(Video.title, Video.id).limit(limit).offset(offset)
+    with engine.connect() as connection:
+        rows = connection.execute(page).all()
+    return tuple(VideoCard(**{**row._mapping, "tags": tuple(row.tags)}) for row in rows)
+
+
+def count_videos(engine: Engine, *, where: str | None = None) -> int:
+    """How many videos list_videos would show without its limit."""
+    with engine.connect() as connection:
+        wanted = _filtered(select(func.count()).select_from(Video), where)
+        return int(connection.execute(wanted).scalar_one())
+
+
+def thumbnail(engine: Engine, video_id: int, frame_no: int) -> Thumbnail | None:
+    """The picture of an indexed frame, or None if there is no such frame."""
+    with engine.connect() as connection:
+        data = connection.execute(
+            select(Frame.thumbnail).where(Frame.video_id == video_id, Frame.frame_no == frame_no)
+        ).scalar_one_or_none()
+    if data is None:
+        return None
+    return Thumbnail(data, "image/jpeg", hashlib.sha256(data).hexdigest()[:32])
+
+
+def media_path(engine: Engine, video_id: int) -> Path | None:
+    """The file of an indexed video that can be watched now, or None."""
+    with engine.connect() as connection:
+        path = connection.execute(
+            select(Video.path).where(Video.id == video_id, Video.status == "indexed")
+        ).scalar_one_or_none()
+    return Path(path) if path else None
+
+
+def status(engine: Engine) -> LibraryStatus:
+    """Counts by state, the model, the size on disk, the queue, and whether an embedder runs."""
+    with engine.connect() as connection:
+        model = active_model(connection)
+        return LibraryStatus(
+            videos=_counts(connection, "SELECT status, count(*) FROM videos GROUP BY status"),
+            scenes=connection.execute(select(func.count()).select_from(Scene)).scalar_one(),
+            frames=connection.execute(
+                select(func.coalesce(func.sum(Video.frame_count), 0))
+            ).scalar_one(),
+            model=str(model) if model else None,
+            model_warning=model.warning if model else None,
+            database_bytes=connection.execute(
+                select(func.pg_database_size(func.current_database()))
+            ).scalar_one(),
+            queue=_counts(
+                connection,
+                "SELECT status::text, count(*) FROM procrastinate.procrastinate_jobs "
+                "WHERE status IN ('todo', 'doing', 'failed') GROUP BY status",
+            ),
+            embedder_running=connection.execute(select(func.embedder_running())).scalar_one(),
+        )
+
+
+def _filtered(wanted: Select[Any], where: str | None) -> Select[Any]:
+    if not where or not where.strip():
+        return wanted
+    table = Video.__table__.c
+    columns: dict[str, ColumnElement[Any]] = {"video_id": table["id"], **dict(table.items())}
+    return wanted.where(parse_filter(where, columns))
+
+
+def _counts(connection: Connection, query: str) -> dict[str, int]:
+    return {row[0]: row[1] for row in connection.execute(text(query))}

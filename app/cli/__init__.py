@@ -1,0 +1,48 @@
+"""`sceneql`: the command line. It reaches the workers only by starting them as processes."""
+
+import sys
+
+import click
+from sqlalchemy.exc import OperationalError
+
+from app.cli import database, library, search, services
+from app.errors import SceneqlError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sceneql", prog_name="sceneql")
+def sceneql() -> None:
+    """Search inside videos, in Postgres."""
+
+
+sceneql.add_command(library.ingest)
+sceneql.add_command(search.search)
+sceneql.add_command(library.status)
+sceneql.add_command(services.serve)
+sceneql.add_command(services.worker)
+sceneql.add_command(services.up)
+sceneql.add_command(database.db)
+
+
+def main() -> None:
+    """Runs a command; what a person can mend ends as one line on standard error and status 2."""
+    try:
+        status = sceneql.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message())
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "sceneql"
+        _fail(f"{error.format_message()} ({where} --help says what there is)")
+    except SceneqlError as error:
+        _fail(str(error))
+    except OperationalError as error:
+        _fail(f"the database does not answer: {str(error.orig).splitlines()[0]}")
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str) -> None:
+    print(f"sceneql: {message}", file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,46 @@
+"""The worker processes that commands start."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from sqlalchemy import Engine, func, select
+
+from app.errors import EmbedderAbsentError
+
+START_TIMEOUT_S = 30.0
+
+
+def worker_command(*arguments: str) -> list[str]:
+    """The command line of a worker process."""
+    return [sys.executable, "-m", "workers", *arguments]
+
+
+@contextmanager
+def temporary_embedder(engine: Engine) -> Iterator[None]:
+    """Runs an embedder for the length of the block, for people who keep no worker running."""
+    process = subprocess.Popen(worker_command("embedder"), stdin=subprocess.DEVNULL)
+    try:
+        with Console(stderr=True).status(
+            "starting an embedder (while `sceneql worker` runs, answers come at once)"
+        ):
+            _wait_until_present(engine, process)
+            yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_until_present(engine: Engine, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    with engine.connect() as connection:
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        while not connection.execute(select(func.embedder_running())).scalar_one():
+            if process.poll() is not None:
+                raise EmbedderAbsentError("the embedder could not start; its reason stands above")
+            if time.monotonic() > deadline:
+                raise EmbedderAbsentError(f"the embedder did not start in {START_TIMEOUT_S:.0f} s")
+            time.sleep(0.05)

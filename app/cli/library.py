@@ -1,0 +1,78 @@
+"""`sceneql ingest` and `sceneql status`: what goes into the library and what is in it."""
+
+import json
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from app import catalog
+from app.cli.children import worker_command
+from app.cli.database import open_database
+from app.errors import BadRequestError
+
+
+@click.command()
+@click.argument(
+    "paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--sampling",
+    default="scenes:3",
+    show_default=True,
+    help="Which frames stand for a scene: scenes:N (N per scene), every:Ns (one every N seconds), "
+    "or keyframes (only those the codec kept whole; quickest).",
+)
+@click.option("--collection", help="Collection of the videos whose sidecar file names none.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.option("--background", is_flag=True, help="Only queue the files, for a running worker.")
+def ingest(
+    paths: tuple[Path, ...], sampling: str, collection: str | None, as_json: bool, background: bool
+) -> int:
+    """Index videos. Files that are already indexed are left alone.
+
+    A sidecar NAME.json beside NAME.mp4 may hold title, description, collection, tags, recorded_at
+    and metadata; NAME.srt or NAME.vtt the subtitles. The exit status is 1 if anything failed.
+    """
+    if background and as_json:
+        raise BadRequestError("--background ends before there is a summary; leave --json out")
+    arguments = ["enqueue" if background else "ingest", "--sampling", sampling]
+    if collection:
+        arguments += ["--collection", collection]
+    if as_json:
+        arguments.append("--json")
+    arguments += ["--", *map(str, paths)]
+    return subprocess.run(worker_command(*arguments), check=False).returncode
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(as_json: bool) -> None:
+    """Show what the library holds and how the system stands."""
+    state = catalog.status(open_database())
+    if as_json:
+        print(json.dumps(asdict(state)))
+        return
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("videos", _counts(state.videos) or "none yet; index some: sceneql ingest FOLDER")
+    table.add_row("scenes", f"{state.scenes:,}")
+    table.add_row("frames", f"{state.frames:,}")
+    table.add_row("model", state.model or "none yet; the first ingest decides")
+    table.add_row("database", _megabytes(state.database_bytes))
+    table.add_row("queue", _counts(state.queue) or "empty")
+    table.add_row("embedder", "running" if state.embedder_running else "not running")
+    console = Console()
+    console.print(table)
+    if state.model_warning:
+        console.print(f"[yellow]{state.model_warning}[/]")
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {state}" for state, count in sorted(counts.items()))
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:,.1f} MB"

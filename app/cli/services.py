@@ -1,0 +1,99 @@
+"""`sceneql serve`, `worker` and `up`: what keeps running."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from app.cli.children import worker_command
+from app.cli.database import open_database
+from app.config import Settings, get_settings
+from app.db import embedded
+from app.errors import SceneqlError
+from app.supervisor import Service, supervise
+
+WEB_THREADS = 8
+
+EMBEDDER = Service("embedder", worker_command("embedder"))
+# Ingest is a process of its own, and a niced one: a question never waits behind its batches.
+INGEST = Service("ingest", worker_command("queue"))
+
+
+def listening(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command that serves the page."""
+    port = click.option("--port", type=int, help="Port to listen on; SCENEQL_PORT, else 8080.")
+    host = click.option("--host", help="Address to listen on; SCENEQL_HOST, else 127.0.0.1.")
+    return host(port(command))
+
+
+@click.command()
+@listening
+def serve(host: str | None, port: int | None) -> None:
+    """Serve the search page until Ctrl-C."""
+    import waitress
+
+    from app.web import create_app
+
+    settings = _listening_at(host, port)
+    page = create_app(open_database(), settings)
+    try:
+        server = waitress.create_server(
+            page, host=settings.host, port=settings.port, threads=WEB_THREADS
+        )
+    except OSError as error:
+        raise SceneqlError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; try --port"
+        ) from error
+    _report(f"the page is at http://{settings.host}:{settings.port}/ (Ctrl-C stops it)")
+    server.run()
+
+
+@click.command()
+@click.option(
+    "--only",
+    type=click.Choice([EMBEDDER.name, INGEST.name]),
+    help="Run one half alone, on a machine of its own.",
+)
+def worker(only: str | None) -> int:
+    """Run the worker: the embedder answers questions, ingest takes jobs from the queue."""
+    open_database()
+    services = [service for service in (EMBEDDER, INGEST) if only in (None, service.name)]
+    _report(f"running {' and '.join(service.name for service in services)} (Ctrl-C stops it)")
+    return supervise(services, _report)
+
+
+@click.command()
+@listening
+def up(host: str | None, port: int | None) -> int:
+    """Run everything: database, worker and page. Ctrl-C stops all of it."""
+    open_database()
+    settings = _listening_at(host, port)
+    page = [sys.executable, "-m", "app.cli", "serve"]
+    page += ["--host", settings.host, "--port", str(settings.port)]
+    services = [EMBEDDER, INGEST, Service("page", page)]
+    if settings.database_url:
+        return supervise(services, _report)
+    server = embedded(settings)
+
+    def revive() -> None:
+        if not server.is_alive():
+            _report("the database is gone; starting it again")
+            server.start()
+
+    try:
+        return supervise(services, _report, each_round=revive)
+    finally:
+        server.stop()
+
+
+def _listening_at(host: str | None, port: int | None) -> Settings:
+    settings = get_settings()
+    given = {"host": host, "port": port}
+    return settings.model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+
+
+def _report(message: str) -> None:
+    print(f"sceneql: {message}", file=sys.stderr, flush=True)

@@ -1,0 +1,104 @@
+"""Questions on their way to becoming vectors: asked of the embedder, through the database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from app.config import get_settings
+from app.errors import BadRequestError, EmbedderAbsentError, EmptyIndexError, SceneqlError
+
+MAX_TEXT_LENGTH = 2000
+MAX_IMAGE_BYTES = 20 * 1024 * 1024
+
+# The SQLSTATEs that the SQL functions raise.
+ERRORS: dict[str, type[SceneqlError]] = {
+    "SQ001": EmbedderAbsentError,
+    "SQ002": BadRequestError,
+    "SQ003": EmptyIndexError,
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that has its vector, by the key that the SQL functions know it by."""
+
+    kind: str
+    key: str
+    unknown_words: tuple[str, ...]
+
+
+def ask(connection: Connection, payload: str | bytes) -> Question:
+    """Has words or a picture file turned into a vector, unless it is at hand already.
+
+    The connection must be in autocommit. Raises BadRequestError for what no embedder can read,
+    EmptyIndexError, and EmbedderAbsentError at once if nobody is there to answer.
+    """
+    kind = "text" if isinstance(payload, str) else "image"
+    data = _checked_text(payload) if isinstance(payload, str) else _checked_image(payload)
+    with sql_errors():
+        request = connection.execute(
+            text("SELECT request_embedding(:kind, :payload)"), {"kind": kind, "payload": data}
+        ).scalar_one()
+        state = text(
+            "SELECT a.*, embedder_running() AS attended FROM embedding_answer(:request) AS a"
+        )
+        answer = connection.execute(state, {"request": request}).one()
+        if not answer.answered:
+            if not answer.attended:
+                raise EmbedderAbsentError(
+                    "no embedder is running to turn the question into a vector; "
+                    "start one: sceneql worker, or sceneql up"
+                )
+            timeout_s = get_settings().embed_timeout_s
+            connection.execute(
+                text("CALL await_embedding(:request, :timeout_s)"),
+                {"request": request, "timeout_s": timeout_s},
+            )
+            answer = connection.execute(state, {"request": request}).one()
+        if answer.error is not None:
+            raise BadRequestError(answer.error)
+    return Question(kind, answer.key, tuple(answer.unknown_words))
+
+
+@contextmanager
+def sql_errors() -> Iterator[None]:
+    """Turns what the SQL functions raise into this program's errors, hint included."""
+    try:
+        yield
+    except DBAPIError as error:
+        original = error.orig
+        if isinstance(original, psycopg.Error) and original.sqlstate in ERRORS:
+            lines = filter(None, (original.diag.message_primary, original.diag.message_hint))
+            raise ERRORS[original.sqlstate]("; ".join(lines)) from error
+        raise
+
+
+def _checked_text(words: str) -> bytes:
+    words = words.strip()
+    if not words:
+        raise BadRequestError("the question is empty; ask for something, such as: a red circle")
+    if len(words) > MAX_TEXT_LENGTH:
+        raise BadRequestError(
+            f"the question has {len(words):,} characters; at most {MAX_TEXT_LENGTH:,} are read"
+        )
+    if "\0" in words:
+        raise BadRequestError("the question has a NUL character, which no text can have")
+    try:
+        return words.encode()
+    except UnicodeEncodeError:
+        raise BadRequestError("the question is not valid Unicode text") from None
+
+
+def _checked_image(image: bytes) -> bytes:
+    if not image:
+        raise BadRequestError("the picture is an empty file")
+    if len(image) > MAX_IMAGE_BYTES:
+        raise BadRequestError(
+            f"the picture has {len(image) / 2**20:.0f} MiB; "
+            f"at most {MAX_IMAGE_BYTES // 2**20} MiB are read"
+        )
+    return image
