@@ -1,0 +1,25 @@
+"""The web page and its JSON API: a thin Flask application over `app.search` and `app.catalog`."""
+
+from flask import Flask
+from sqlalchemy import Engine
+
+from app.config import Settings, get_settings
+from app.db import get_engine
+from app.web import api, errors, media, pages, security, wording
+
+
+def create_app(engine: Engine | None = None, settings: Settings | None = None) -> Flask:
+    """The page as a WSGI application over one library.
+
+    Without an engine it opens the database that the settings name; raises DatabaseUnavailableError
+    where that cannot be done.
+    """
+    flask = Flask(__name__)
+    flask.extensions["sceneql"] = engine or get_engine(settings)
+    flask.jinja_env.trim_blocks = flask.jinja_env.lstrip_blocks = True
+    flask.jinja_env.filters.update(wording.FILTERS)
+    security.protect(flask, settings or get_settings())
+    errors.register(flask)
+    for blueprint in (pages.blueprint, api.blueprint, media.blueprint):
+        flask.register_blueprint(blueprint)
+    return flask

@@ -1,0 +1,82 @@
+"""Every error as one line that names the cure: JSON under /api, a page elsewhere."""
+
+from http import HTTPStatus
+
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from app.errors import (
+    BadRequestError,
+    DatabaseUnavailableError,
+    EmbedderAbsentError,
+    EmptyIndexError,
+    ModelUnavailableError,
+    SceneqlError,
+)
+from app.questions import MAX_IMAGE_BYTES, MAX_TEXT_LENGTH
+
+STATUS: dict[type[SceneqlError], HTTPStatus] = {
+    BadRequestError: HTTPStatus.BAD_REQUEST,
+    DatabaseUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    EmbedderAbsentError: HTTPStatus.SERVICE_UNAVAILABLE,
+    EmptyIndexError: HTTPStatus.CONFLICT,
+    ModelUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def status_of(error: SceneqlError) -> HTTPStatus:
+    """The HTTP status that an error stands for."""
+    return next(
+        (status for kind, status in STATUS.items() if isinstance(error, kind)),
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
+
+
+def register(flask: Flask) -> None:
+    """Answer the errors that no route has answered itself."""
+
+    @flask.errorhandler(SceneqlError)
+    def sceneql_error(error: SceneqlError) -> Response:
+        return _response(str(error), status_of(error))
+
+    @flask.errorhandler(OperationalError)
+    def database_error(error: OperationalError) -> Response:
+        flask.logger.error("The database does not answer: %s", error.orig)
+        return _response(
+            "The database does not answer: start it, or set DATABASE_URL to one that runs.",
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        )
+
+    @flask.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+        if isinstance(error, RequestEntityTooLarge):
+            message = (
+                f"That is too large: a picture may have {MAX_IMAGE_BYTES // 2**20} MiB, "
+                f"a question {MAX_TEXT_LENGTH:,} characters."
+            )
+        else:
+            message = error.description or status.phrase
+        response = _response(message, status)
+        # A 405 names the methods that are allowed, a 416 the length of the file.
+        for name in ("Allow", "Content-Range"):
+            if value := dict(error.get_headers(request.environ)).get(name):
+                response.headers[name] = value
+        return response
+
+
+def _response(message: str, status: HTTPStatus) -> Response:
+    if _wants_json():
+        response = jsonify(error=message)
+    else:
+        response = make_response(render_template("error.html", message=message, status=status))
+    response.status_code = status
+    return response
+
+
+def _wants_json() -> bool:
+    if request.blueprint == "api" or request.path.startswith("/api/"):
+        return True
+    best = request.accept_mimetypes.best_match(("text/html", "application/json"))
+    return best == "application/json"

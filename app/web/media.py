@@ -1,0 +1,102 @@
+"""The videos and the pictures of their frames; only what the index knows is served."""
+
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+
+from flask import Blueprint, Response, abort, make_response, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.wsgi import wrap_file
+
+from app import catalog
+from app.web.question import library
+
+# By hand, because the system's table differs from machine to machine (and .ts is TypeScript there).
+VIDEO_TYPES = {
+    ".3gp": "video/3gpp",
+    ".avi": "video/x-msvideo",
+    ".flv": "video/x-flv",
+    ".gif": "image/gif",
+    ".m2ts": "video/mp2t",
+    ".m4v": "video/mp4",
+    ".mkv": "video/x-matroska",
+    ".mov": "video/quicktime",
+    ".mp4": "video/mp4",
+    ".mpeg": "video/mpeg",
+    ".mpg": "video/mpeg",
+    ".mts": "video/mp2t",
+    ".ogv": "video/ogg",
+    ".ts": "video/mp2t",
+    ".webm": "video/webm",
+    ".wmv": "video/x-ms-wmv",
+}
+
+# Larger numbers name nothing that Postgres could hold.
+VIDEO_ID = f"<int(max={2**63 - 1}):video_id>"
+FRAME_NO = f"<int(max={2**31 - 1}):frame_no>"
+
+blueprint = Blueprint("media", __name__)
+
+
+@blueprint.app_template_global()
+def thumbnail_url(video_id: int, frame_no: int, indexed_at: datetime) -> str:
+    """An address of a frame's picture that browsers may keep: it is another after each indexing."""
+    return url_for("media.thumbnail", video_id=video_id, frame_no=frame_no, v=_version(indexed_at))
+
+
+@blueprint.get(f"/thumbnails/{VIDEO_ID}/{FRAME_NO}")
+def thumbnail(video_id: int, frame_no: int) -> ResponseReturnValue:
+    """The picture of an indexed frame."""
+    picture = catalog.thumbnail(library(), video_id, frame_no)
+    if picture is None:
+        abort(HTTPStatus.NOT_FOUND, f"The index has no frame {frame_no} of video {video_id}.")
+    response = make_response(picture.data)
+    response.mimetype = picture.content_type
+    response.set_etag(picture.etag)
+    response.cache_control.private = True
+    if request.args.get("v") == _version(picture.indexed_at):
+        response.cache_control.max_age = 365 * 24 * 3600
+        response.cache_control.immutable = True
+    else:
+        response.cache_control.no_cache = True
+    return response.make_conditional(request)
+
+
+@blueprint.get(f"/media/{VIDEO_ID}")
+def video(video_id: int) -> ResponseReturnValue:
+    """The file of an indexed video, whole or by ranges of bytes."""
+    path = catalog.media_path(library(), video_id)
+    if path is None:
+        abort(HTTPStatus.NOT_FOUND, f"The index has no video {video_id} with a file at hand.")
+    try:
+        response = send_file(
+            path,
+            VIDEO_TYPES.get(path.suffix.lower(), "application/octet-stream"),
+            download_name="".join(filter(str.isprintable, path.name)),
+            conditional=True,
+        )
+        return _sent_by_the_server(response, path)
+    except OSError as error:
+        abort(HTTPStatus.GONE, f"The file of this video cannot be read: {error.strerror}.")
+
+
+def _version(indexed_at: datetime) -> str:
+    return f"{round(indexed_at.timestamp() * 1e6):x}"
+
+
+def _sent_by_the_server(response: Response, path: Path) -> Response:
+    """Have the server send a range of a file by itself, where it can.
+
+    Werkzeug cuts ranges in Python, which keeps one of the server's few threads busy as long as a
+    paused player holds its connection. A file that is handed over whole takes no thread: it is read
+    from its position on, up to the content length.
+    """
+    if (
+        response.status_code == HTTPStatus.PARTIAL_CONTENT
+        and "wsgi.file_wrapper" in request.environ
+    ):
+        response.close()
+        file = path.open("rb")
+        file.seek(response.content_range.start or 0)
+        response.response = wrap_file(request.environ, file)
+    return response

@@ -1,0 +1,64 @@
+/* Shows the server's pages in place, so that what was typed and chosen stays. */
+
+const PARTS = ["question-problem", "where-problem", "views", "summary", "results"];
+const SLOW_MS = 400;
+
+let loading = new AbortController();
+
+/**
+ * Fetches a page, by POST if there is a body, and swaps its parts into this one.
+ *
+ * Resolves to the address that was shown in the end, or to null if a later call took over or no
+ * answer came.
+ */
+export async function show(address, body = null) {
+  loading.abort();
+  loading = new AbortController();
+  const { signal } = loading;
+  const slow = setTimeout(() => (part("summary").textContent = "Searching…"), SLOW_MS);
+  part("results").ariaBusy = "true";
+
+  const page = await load(address, body, signal);
+  clearTimeout(slow);
+  if (signal.aborted) {
+    return null;
+  }
+  part("results").ariaBusy = null;
+  if (page) {
+    swap(page.document);
+    return page.address;
+  }
+  part("summary").textContent = "";
+  part("question-problem").textContent = "SceneQL does not answer: is it still running?";
+  return null;
+}
+
+async function load(address, body, signal) {
+  try {
+    const response = await fetch(address, { method: body ? "POST" : "GET", body, signal });
+    const html = await response.text();
+    return {
+      address: response.url,
+      document: new DOMParser().parseFromString(html, "text/html"),
+    };
+  } catch {
+    return null; // Aborted, or nobody listens at the address.
+  }
+}
+
+function swap(next) {
+  const hadFocus = part("results").contains(document.activeElement);
+  for (const id of PARTS) {
+    part(id).replaceChildren(...next.getElementById(id).childNodes);
+  }
+  part("where").ariaInvalid = part("where-problem").textContent ? "true" : null;
+  document.title = next.title;
+  document.body.dataset.view = next.body.dataset.view;
+  if (hadFocus) {
+    part("results").focus({ preventScroll: true });
+  }
+}
+
+function part(id) {
+  return document.getElementById(id);
+}

@@ -1,0 +1,36 @@
+"""How numbers and times are written on the page."""
+
+from collections.abc import Callable
+from math import ceil, floor
+from typing import Any
+
+
+def clock(seconds: float) -> str:
+    """A position in a video as people write it: 0:07, 12:30, 1:02:03."""
+    minutes, whole = divmod(floor(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{whole:02}" if hours else f"{minutes}:{whole:02}"
+
+
+def span(start_s: float, end_s: float) -> str:
+    """A stretch of a video by its ends, or just 0:07 where it lasts less than a second."""
+    start, end = clock(start_s), clock(end_s)
+    return start if start == end else f"{start}\N{EN DASH}{end}"
+
+
+def fragment(seconds: float) -> str:
+    """A position for a media fragment (`#t=12.346`), never before the frame it means."""
+    return f"{ceil(seconds * 1000) / 1000:.3f}"
+
+
+def count(number: int, noun: str) -> str:
+    """A counted noun: `1 video`, `1,204 videos`."""
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "clock": clock,
+    "span": span,
+    "fragment": fragment,
+    "count": count,
+}

@@ -1,0 +1,243 @@
+"""The page in a real browser, over a library that the tiny model indexed."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from sqlalchemy import Engine
+
+from app.web import create_app
+from tests.web.serving import Server, served
+
+pytestmark = pytest.mark.browser
+
+# One scene of the library shows this, and it is not the first one of its video.
+WORDS = "a blue square on a grey background"
+TITLE = "Signs and what they mean"
+START_S, END_S = 5, 10
+
+HAVE_ENOUGH_DATA = 4
+WAIT_MS = 20_000
+
+# Makes what a browser hands to the page when a file is dropped on it.
+DRAGGED = """bytes => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(bytes)], "dropped.jpg", { type: "image/jpeg" }));
+    return data;
+}"""
+
+
+@pytest.fixture(scope="module")
+def server(library: Engine) -> Iterator[Server]:
+    flask = create_app(library)
+    # The embedder loads its model with the first question, which may take longer than a test waits.
+    assert flask.test_client().get("/api/search", query_string={"q": WORDS}).status_code == 200
+    with served(flask) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = os.environ.get("SCENEQL_TEST_CHROMIUM") or shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium: set SCENEQL_TEST_CHROMIUM or install Debian's chromium")
+    expect.set_options(timeout=WAIT_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """The start page. A script's error or a break of the page's own policy fails the test."""
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        # A status of 400 is part of what the page is asked to show.
+        if not message.text.startswith("Failed to load resource"):
+            complaints.append(f"{message.type}: {message.text}")
+
+    with browser.new_context(base_url=server.url) as context:
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", note)
+        page.goto("/")
+        yield page
+    assert complaints == []
+
+
+@pytest.fixture
+def picture(library: Engine, tmp_path: Path) -> Path:
+    """The frame of the best hit for WORDS, as a file."""
+    client = create_app(library).test_client()
+    answer = client.get("/api/search", query_string={"q": WORDS, "limit": 1}).json
+    assert answer is not None
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(client.get(answer["hits"][0]["thumbnail_url"]).data)
+    return path
+
+
+def ask(page: Page, words: str) -> None:
+    page.get_by_label("Words to search for").fill(words)
+    page.keyboard.press("Enter")
+    expect(page.locator("#summary")).to_contain_text(words)
+
+
+def test_words_find_the_moment_and_a_click_plays_it(page: Page) -> None:
+    ask(page, WORDS)
+
+    first = page.locator("a.card").first
+    expect(first).to_contain_text(TITLE)
+    expect(first).to_contain_text("0:05\N{EN DASH}0:10")
+    first.click()
+
+    player = page.get_by_role("dialog")
+    expect(player.get_by_role("heading")).to_have_text(TITLE)
+    video = player.locator("video")
+    expect(video).to_have_js_property("readyState", HAVE_ENOUGH_DATA)
+    assert START_S <= video.evaluate("video => video.currentTime") < END_S
+
+
+def test_the_player_steps_to_the_next_moment_and_closes_with_escape(page: Page) -> None:
+    ask(page, WORDS)
+    second = page.locator("a.card").nth(1)
+    page.locator("a.card").first.click()
+
+    page.keyboard.press("n")
+    address = second.evaluate("link => link.href")
+    expect(page.locator("video")).to_have_js_property("src", address)
+    page.keyboard.press("Escape")
+
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(second).to_be_focused()
+
+
+def test_a_question_is_a_link_and_back_returns_to_it(page: Page) -> None:
+    ask(page, WORDS)
+    ask(page, "a red heart")
+    assert page.url.endswith("/?q=a+red+heart")
+
+    page.go_back()
+
+    expect(page.locator("#summary")).to_contain_text(WORDS)
+    expect(page.get_by_label("Words to search for")).to_have_value(WORDS)
+    assert page.url.endswith("/?q=a+blue+square+on+a+grey+background")
+
+
+def test_the_switch_shows_the_videos_and_returns_to_the_moments(page: Page) -> None:
+    ask(page, WORDS)
+
+    page.get_by_role("link", name="Videos", exact=True).click()
+    expect(page.locator("#summary")).to_contain_text("videos")
+    expect(page.get_by_text("Indexed:").first).to_be_visible()
+    page.get_by_role("link", name="Moments", exact=True).click()
+
+    expect(page.locator("#summary")).to_contain_text(WORDS)
+
+
+def test_enter_in_the_filter_keeps_the_view(page: Page) -> None:
+    ask(page, WORDS)
+    page.get_by_role("link", name="Videos", exact=True).click()
+    expect(page.get_by_text("Indexed:").first).to_be_visible()
+
+    page.get_by_label("Filter").fill(f'title = "{TITLE}"')
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#summary")).to_contain_text("1 video")
+    expect(page.locator("a.card")).to_contain_text(TITLE)
+
+
+def test_a_broken_filter_is_explained_and_mended(page: Page) -> None:
+    ask(page, WORDS)
+    where = page.get_by_label("Filter")
+
+    where.fill("colour = red")
+    page.keyboard.press("Enter")
+    expect(page.locator("#where-problem")).to_contain_text("no field 'colour'")
+    expect(where).to_have_attribute("aria-invalid", "true")
+    where.fill("duration_s > 0")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#where-problem")).to_be_empty()
+    expect(page.locator("a.card").first).to_be_visible()
+
+
+def test_a_picked_picture_finds_its_own_moment(page: Page, picture: Path) -> None:
+    page.get_by_label("Picture to search for").set_input_files(picture)
+
+    expect(page.locator("#chip")).to_contain_text("picture.jpg")
+    expect(page.locator("#summary")).to_contain_text("for the picture picture.jpg")
+    expect(page.locator("a.card").first).to_contain_text(TITLE)
+
+
+def test_a_dropped_picture_is_combined_with_words_and_removed(page: Page, picture: Path) -> None:
+    ask(page, WORDS)
+
+    data = page.evaluate_handle(DRAGGED, list(picture.read_bytes()))
+    page.dispatch_event("main", "drop", {"dataTransfer": data})
+    expect(page.locator("#summary")).to_contain_text(f"{WORDS}” with the picture dropped.jpg")
+    page.get_by_role("button", name="Remove the picture").click()
+
+    expect(page.locator("#chip")).to_be_hidden()
+    expect(page.locator("#summary")).not_to_contain_text("with the picture")
+
+
+def test_back_returns_to_a_question_with_a_picture(page: Page, picture: Path) -> None:
+    page.get_by_label("Picture to search for").set_input_files(picture)
+    expect(page.locator("#summary")).to_contain_text("picture.jpg")
+    page.get_by_role("link", name="Videos", exact=True).click()
+    expect(page.get_by_text("Indexed:").first).to_be_visible()
+
+    page.go_back()
+
+    expect(page.locator("#summary")).to_contain_text("for the picture picture.jpg")
+
+
+def test_a_file_that_is_no_picture_is_refused(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("no picture")
+
+    page.get_by_label("Picture to search for").set_input_files(path)
+
+    expect(page.locator("#question-problem")).to_contain_text("not a picture")
+
+
+def test_the_slash_key_goes_to_the_search_box(page: Page) -> None:
+    page.keyboard.press("/")
+
+    expect(page.get_by_label("Words to search for")).to_be_focused()
+    expect(page.get_by_label("Words to search for")).to_have_value("")
+
+
+def test_a_phone_shows_all_of_the_page(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 640})
+    ask(page, f"{WORDS} {'x' * 200}")
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.locator("a.card").first.click()
+    box = page.get_by_role("dialog").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 360
+
+
+def test_words_and_pictures_work_without_scripts(
+    browser: Browser, server: Server, picture: Path
+) -> None:
+    with browser.new_context(base_url=server.url, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto("/")
+
+        ask(page, WORDS)
+        expect(page.locator("a.card").first).to_contain_text(TITLE)
+        assert page.url.endswith("/?q=a+blue+square+on+a+grey+background")
+
+        page.get_by_label("Picture to search for").set_input_files(picture)
+        page.get_by_role("button", name="Search", exact=True).click()
+        expect(page.locator("#summary")).to_contain_text("with the picture picture.jpg")
