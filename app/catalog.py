@@ -4,15 +4,14 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select, text
+from sqlalchemy import Connection, Engine, func, select, text
 
-from app.filters import parse_filter
+from app.filters import video_filter
 from app.models import EmbeddingModel, Frame, Scene, Video, VideoFile
 
 # The name under which the model that ships with the project is kept in an index.
-TINY_MODEL = "sceneql-tiny"
+TINY_MODEL = "tiny"
 
 TINY_WARNING = (
     "The tiny model is in use: it knows drawn shapes, their colours and places, and nothing of "
@@ -40,11 +39,12 @@ class ActiveModel:
 
 @dataclass(frozen=True)
 class VideoCard:
-    """A video as a list shows it."""
+    """A video as a list shows it; one that is not present has no file that could be watched."""
 
     id: int
     title: str
     path: str | None
+    present: bool
     collection: str | None
     tags: tuple[str, ...]
     recorded_at: datetime | None
@@ -54,15 +54,17 @@ class VideoCard:
     scenes: int
     frames: int
     cover_frame_no: int | None
+    indexed_at: datetime
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """The picture of an indexed frame."""
+    """The picture of a frame; it holds for as long as its video is not indexed anew."""
 
     data: bytes
     content_type: str
     etag: str
+    indexed_at: datetime
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def list_videos(
             .where(VideoFile.video_id == Video.id)
             .scalar_subquery(),
         ).label("path"),
+        Video.path.is_not(None).label("present"),
         Video.collection,
         Video.tags,
         Video.recorded_at,
@@ -118,29 +121,34 @@ def list_videos(
         scenes.label("scenes"),
         Video.frame_count.label("frames"),
         cover.label("cover_frame_no"),
+        Video.indexed_at,
     )
-    page = _filtered(wanted, where).order_by(Video.title, Video.id).limit(limit).offset(offset)
+    wanted = wanted.where(video_filter(where)).order_by(Video.title, Video.id)
     with engine.connect() as connection:
-        rows = connection.execute(page).all()
+        rows = connection.execute(wanted.limit(limit).offset(offset)).all()
     return tuple(VideoCard(**{**row._mapping, "tags": tuple(row.tags)}) for row in rows)
 
 
 def count_videos(engine: Engine, *, where: str | None = None) -> int:
     """How many videos list_videos would show without its limit."""
     with engine.connect() as connection:
-        wanted = _filtered(select(func.count()).select_from(Video), where)
+        wanted = select(func.count()).select_from(Video).where(video_filter(where))
         return int(connection.execute(wanted).scalar_one())
 
 
 def thumbnail(engine: Engine, video_id: int, frame_no: int) -> Thumbnail | None:
     """The picture of an indexed frame, or None if there is no such frame."""
+    wanted = (
+        select(Frame.thumbnail, Video.indexed_at)
+        .join(Video, Video.id == Frame.video_id)
+        .where(Frame.video_id == video_id, Frame.frame_no == frame_no)
+    )
     with engine.connect() as connection:
-        data = connection.execute(
-            select(Frame.thumbnail).where(Frame.video_id == video_id, Frame.frame_no == frame_no)
-        ).scalar_one_or_none()
-    if data is None:
+        row = connection.execute(wanted).one_or_none()
+    if row is None:
         return None
-    return Thumbnail(data, "image/jpeg", hashlib.sha256(data).hexdigest()[:32])
+    data = row.thumbnail
+    return Thumbnail(data, "image/jpeg", hashlib.sha256(data).hexdigest()[:32], row.indexed_at)
 
 
 def media_path(engine: Engine, video_id: int) -> Path | None:
@@ -174,14 +182,6 @@ def status(engine: Engine) -> LibraryStatus:
             ),
             embedder_running=connection.execute(select(func.embedder_running())).scalar_one(),
         )
-
-
-def _filtered(wanted: Select[Any], where: str | None) -> Select[Any]:
-    if not where or not where.strip():
-        return wanted
-    table = Video.__table__.c
-    columns: dict[str, ColumnElement[Any]] = {"video_id": table["id"], **dict(table.items())}
-    return wanted.where(parse_filter(where, columns))
 
 
 def _counts(connection: Connection, query: str) -> dict[str, int]:

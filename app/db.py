@@ -35,6 +35,11 @@ def engine_for(url: str) -> Engine:
     )
 
 
+def address_of(engine: Engine) -> str:
+    """The libpq address of an engine's database, with its password if it has one."""
+    return engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 @lru_cache(maxsize=1)
 def _default_engine() -> Engine:
     return engine_for(database_url())

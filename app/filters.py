@@ -12,15 +12,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Numeric, and_, any_, case, cast, func, literal, not_, or_
+from sqlalchemy import (
+    ColumnElement,
+    Numeric,
+    and_,
+    any_,
+    case,
+    cast,
+    func,
+    literal,
+    not_,
+    or_,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
 from app.errors import BadRequestError
+from app.models import Video
 
 MAX_LENGTH = 2000
 MAX_DEPTH = 50
 
+COLUMNS = Video.__table__.c
 TEXT_FIELDS = ("title", "description", "collection", "path")
 NUMBER_FIELDS = ("video_id", "duration_s")
 TIME_FIELDS = ("recorded_at",)
@@ -36,24 +50,20 @@ TOKEN = re.compile(
 )
 
 
-class Columns(Protocol):
-    """What a filter is applied to: a table or a search that has the columns of a video."""
-
-    def __getitem__(self, name: str, /) -> ColumnElement[Any]: ...
-
-
-def parse_filter(text: str, columns: Columns) -> ColumnElement[bool]:
-    """The condition that a filter states, over the given columns.
+def video_filter(text: str | None) -> ColumnElement[bool]:
+    """The condition on `videos` that a filter states; no filter, or an empty one, holds for all.
 
     Raises BadRequestError with one line that says where it is broken and what belongs there.
     """
+    if text is None or not text.strip():
+        return true()
     if "\0" in text:
         raise BadRequestError("the filter has a NUL character, which no value can have")
     if len(text) > MAX_LENGTH:
         raise BadRequestError(
             f"the filter has {len(text)} characters; at most {MAX_LENGTH} are read"
         )
-    return _Parser(_tokens(text), columns).parse()
+    return _Parser(_tokens(text)).parse()
 
 
 @dataclass(frozen=True)
@@ -88,9 +98,8 @@ def _tokens(text: str) -> list[_Token]:
 class _Parser:
     """Recursive descent: `or` binds loosest, then `and`, then `not`."""
 
-    def __init__(self, tokens: list[_Token], columns: Columns) -> None:
+    def __init__(self, tokens: list[_Token]) -> None:
         self.tokens = tokens
-        self.columns = columns
         self.place = 0
         self.depth = 0
 
@@ -134,7 +143,7 @@ class _Parser:
 
     def comparison(self) -> ColumnElement[bool]:
         name = self.next("a field, such as collection").text
-        field = _field(name, self.columns)
+        field = _field(name)
         if self.take_keyword("in"):
             self.expect("(")
             values = [self.value()]
@@ -263,17 +272,19 @@ class _Tags:
         return overlaps
 
 
-def _field(name: str, columns: Columns) -> _Field:
+def _field(name: str) -> _Field:
     if name.startswith("metadata.") and len(name) > len("metadata."):
-        return _Metadata(name.removeprefix("metadata."), columns["metadata"])
+        return _Metadata(name.removeprefix("metadata."), COLUMNS["metadata"])
     if name in TEXT_FIELDS:
-        return _Scalar(name, columns[name])
+        return _Scalar(name, COLUMNS[name])
+    if name == "video_id":
+        return _Number(name, COLUMNS["id"])
     if name in NUMBER_FIELDS:
-        return _Number(name, columns[name])
+        return _Number(name, COLUMNS[name])
     if name in TIME_FIELDS:
-        return _Time(name, columns[name])
+        return _Time(name, COLUMNS[name])
     if name == "tags":
-        return _Tags(columns[name])
+        return _Tags(COLUMNS[name])
     raise BadRequestError(f"the filter knows no field {name!r}; there are {', '.join(FIELDS)}")
 
 

@@ -1,5 +1,7 @@
 """The job queue: Procrastinate's tables in a schema of their own, jobs deferred by task name."""
 
+from typing import Any
+
 from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
 
@@ -9,7 +11,7 @@ INGEST_TASK = "ingest_file"
 INGEST_QUEUE = "ingest"
 
 
-def connection_settings() -> dict[str, object]:
+def connection_settings() -> dict[str, Any]:
     """What Procrastinate's connections need; its tables are found by the search path."""
     return {
         "conninfo": database_url(),

@@ -2,18 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     DateTime,
     Double,
     Engine,
     Integer,
-    Row,
     TableValuedAlias,
     Text,
     cast,
@@ -25,7 +25,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.catalog import active_model
 from app.errors import BadRequestError
-from app.filters import parse_filter
+from app.filters import video_filter
+from app.models import Video
 from app.questions import Question, ask, sql_errors
 
 MAX_LIMIT = 1000
@@ -73,11 +74,15 @@ class Hit:
     t_s: float
     distance: float
     said: str | None
+    indexed_at: datetime
 
     @property
     def similarity(self) -> float:
         """Cosine similarity, -1 to 1."""
         return 1 - self.distance
+
+
+STREAM_FIELDS = [field.name for field in fields(Hit) if field.name != "indexed_at"]
 
 
 @dataclass(frozen=True)
@@ -113,11 +118,13 @@ def search(
     words = (text or "").strip()
     if not words and image is None:
         raise BadRequestError("the question is empty; ask for something, such as: a red circle")
+    # Before anybody is troubled with the question.
+    condition = video_filter(where)
     with engine.connect() as connection:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-        questions = [ask(connection, part) for part in (words, image) if part]
+        questions = [ask(connection, part) for part in (words or None, image) if part is not None]
         with sql_errors():
-            hits = _best_scenes(connection, _stream(connection, words, questions), where, limit)
+            hits = _best_scenes(connection, _stream(connection, words, questions), condition, limit)
         model = active_model(connection)
     return Answer(
         hits=hits,
@@ -148,23 +155,21 @@ def _stream(connection: Connection, words: str, questions: Sequence[Question]) -
 
 
 def _best_scenes(
-    connection: Connection, stream: TableValuedAlias, where: str | None, limit: int
+    connection: Connection, stream: TableValuedAlias, condition: ColumnElement[bool], limit: int
 ) -> tuple[Hit, ...]:
-    wanted = select(*(stream.c[field] for field in Hit.__dataclass_fields__))
-    if where and where.strip():
-        wanted = wanted.where(parse_filter(where, stream.c))
+    wanted = (
+        select(*(stream.c[name] for name in STREAM_FIELDS), Video.indexed_at)
+        .join(Video, Video.id == stream.c.video_id)
+        .where(condition)
+    )
     frames = limit * FRAMES_PER_SCENE
     while True:
         rows = connection.execute(wanted.order_by(stream.c.distance).limit(frames)).all()
         best: dict[tuple[int, int], Hit] = {}
         for row in rows:
-            best.setdefault((row.video_id, row.scene_no), _hit(row))
+            hit = Hit(**{**row._mapping, "tags": tuple(row.tags)})
+            best.setdefault((hit.video_id, hit.scene_no), hit)
         if len(best) >= limit or len(rows) < frames:
             # The index orders by vectors rounded to half precision, so near ties may be swapped.
             return tuple(sorted(best.values(), key=lambda hit: hit.distance)[:limit])
         frames *= 4
-
-
-def _hit(row: Row[tuple[object, ...]]) -> Hit:
-    values = dict(row._mapping)
-    return Hit(**{**values, "tags": tuple(values["tags"])})

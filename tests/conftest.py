@@ -6,17 +6,20 @@ started when first needed, shared by all test processes, and gone when the run e
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
-from app.config import get_settings
-from app.db import engine_for
+from app.config import Settings, get_settings
+from app.db import address_of, engine_for
 from app.embedded import EmbeddedPostgres
 from app.migrate import configure, upgrade
 
@@ -113,18 +116,47 @@ def engine(databases: Databases) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def database_url(engine: Engine) -> str:
-    """The libpq address of the test's database, for other processes."""
-    return engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-@pytest.fixture
 def settings_of_test(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Settings]:
     """Points this process, and those it starts, to the test's database and a home of its own."""
-    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("DATABASE_URL", address_of(engine))
     monkeypatch.setenv("SCENEQL_HOME", str(tmp_path / "home"))
     get_settings.cache_clear()
-    yield
+    yield get_settings()
     get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def library(databases: Databases) -> Iterator[Engine]:
+    """The demo's library, indexed by the tiny model and with an embedder running; for reading only.
+
+    It is rendered and indexed by the same commands that people run.
+    """
+    folder = Path(os.environ[SERVERS]) / f"library_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    engine = databases.create()
+    environment = os.environ | {
+        "DATABASE_URL": address_of(engine),
+        "SCENEQL_HOME": str(folder / "home"),
+        "SCENEQL_MODEL": "tiny",
+    }
+    workers = [sys.executable, "-m", "workers"]
+    for command in (["demo", str(folder / "videos")], ["ingest", str(folder / "videos")]):
+        subprocess.run([*workers, *command], env=environment, check=True)
+    embedder = subprocess.Popen([*workers, "embedder"], env=environment)
+    wait_for_embedder(engine)
+    yield engine
+    embedder.terminate()
+    embedder.wait()
+    databases.drop(engine)
+
+
+def wait_for_embedder(engine: Engine, timeout_s: float = 60) -> None:
+    """Returns when an embedder has said that it is there."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        with engine.connect() as connection:
+            if connection.execute(text("SELECT embedder_running()")).scalar_one():
+                return
+        assert time.monotonic() < deadline, f"no embedder within {timeout_s} s"
+        time.sleep(0.1)

@@ -9,6 +9,8 @@ from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 from sqlalchemy import Engine, text
 
+from app.db import address_of
+
 FRAMES_PER_SCENE = 5
 
 
@@ -45,7 +47,7 @@ def fill(
     vectors = _unit((centres + 0.5 * random.normal(size=(videos, frames, latent))) @ plane)
     questions = _unit(random.normal(size=(20, latent)) @ plane)
     model_id = add_active_model(engine, dim=dim)
-    with psycopg.connect(libpq(engine)) as connection:
+    with psycopg.connect(address_of(engine)) as connection:
         register_vector(connection)
         connection.execute(
             "INSERT INTO videos (content_hash, title, collection, tags, metadata, recorded_at, "
@@ -87,7 +89,7 @@ def fill(
                 for frame_no, vector in enumerate(of_video):
                     copy.write_row((video_id, frame_no, model_id, HalfVector(vector)))
         connection.execute(definition)
-    with psycopg.connect(libpq(engine), autocommit=True) as connection:
+    with psycopg.connect(address_of(engine), autocommit=True) as connection:
         connection.execute("ANALYZE")
     return Filled(model_id, vectors, questions)
 
@@ -110,11 +112,6 @@ def answer(engine: Engine, words: str, vector: NDArray[np.float32]) -> None:
 def literal(vector: NDArray[np.float32]) -> str:
     """The vector as pgvector reads it in text."""
     return HalfVector(vector).to_text()
-
-
-def libpq(engine: Engine) -> str:
-    """The engine's address for psycopg."""
-    return engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ import sys
 import click
 from sqlalchemy.exc import OperationalError
 
-from app.cli import database, library, search, services
+from app.cli import database, demo, library, search, services
 from app.errors import SceneqlError
 
 
@@ -21,6 +21,7 @@ sceneql.add_command(library.status)
 sceneql.add_command(services.serve)
 sceneql.add_command(services.worker)
 sceneql.add_command(services.up)
+sceneql.add_command(demo.demo)
 sceneql.add_command(database.db)
 
 

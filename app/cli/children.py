@@ -22,7 +22,9 @@ def worker_command(*arguments: str) -> list[str]:
 @contextmanager
 def temporary_embedder(engine: Engine) -> Iterator[None]:
     """Runs an embedder for the length of the block, for people who keep no worker running."""
-    process = subprocess.Popen(worker_command("embedder"), stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        worker_command("--quiet", "embedder"), stdin=subprocess.DEVNULL, start_new_session=True
+    )
     try:
         with Console(stderr=True).status(
             "starting an embedder (while `sceneql worker` runs, answers come at once)"

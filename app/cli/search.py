@@ -1,6 +1,7 @@
 """`sceneql search`: a question on the command line, its answer as a table, JSON or a sheet."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy import Engine
 
 from app import search as searching
@@ -16,7 +18,7 @@ from app.cli.database import open_database
 from app.cli.sheet import save_sheet
 from app.cli.wording import span
 from app.errors import BadRequestError, EmbedderAbsentError
-from app.search import Answer
+from app.search import Answer, Hit
 
 
 @click.command()
@@ -85,17 +87,24 @@ def print_answer(answer: Answer) -> None:
     if answer.unknown_words:
         words = ", ".join(answer.unknown_words)
         remarks.print(f"[yellow]the model never saw: {words}[/]", soft_wrap=True)
-    if not answer.hits:
+    if answer.hits:
+        Console().print(table_of(answer.hits))
+    else:
         remarks.print("nothing found")
-        return
+
+
+def table_of(hits: Sequence[Hit]) -> Table:
+    """The hits, best first: score, time range, video and the name of its file."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("score", justify="right")
-    table.add_column("video", overflow="fold")
     table.add_column("moment", no_wrap=True)
+    table.add_column("video", overflow="fold")
     table.add_column("file", style="dim", overflow="fold")
-    for hit in answer.hits:
-        table.add_row(f"{hit.similarity:.3f}", hit.title, span(hit), hit.path)
-    Console().print(table, highlight=False, markup=False)
+    for hit in hits:
+        # As Text: a title in square brackets is no markup.
+        name = Text(Path(hit.path).name)
+        table.add_row(f"{hit.similarity:.3f}", span(hit), Text(hit.title), name)
+    return table
 
 
 def as_object(answer: Answer) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """`sceneql serve`, `worker` and `up`: what keeps running."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -35,7 +35,7 @@ def serve(host: str | None, port: int | None) -> None:
 
     from app.web import create_app
 
-    settings = _listening_at(host, port)
+    settings = listening_at(host, port)
     page = create_app(open_database(), settings)
     try:
         server = waitress.create_server(
@@ -68,10 +68,14 @@ def worker(only: str | None) -> int:
 def up(host: str | None, port: int | None) -> int:
     """Run everything: database, worker and page. Ctrl-C stops all of it."""
     open_database()
-    settings = _listening_at(host, port)
+    return run_all(listening_at(host, port), [EMBEDDER, INGEST])
+
+
+def run_all(settings: Settings, workers: Sequence[Service]) -> int:
+    """Runs workers, page and embedded Postgres until Ctrl-C; returns the exit status."""
     page = [sys.executable, "-m", "app.cli", "serve"]
     page += ["--host", settings.host, "--port", str(settings.port)]
-    services = [EMBEDDER, INGEST, Service("page", page)]
+    services = [*workers, Service("page", page)]
     if settings.database_url:
         return supervise(services, _report)
     server = embedded(settings)
@@ -87,7 +91,8 @@ def up(host: str | None, port: int | None) -> int:
         server.stop()
 
 
-def _listening_at(host: str | None, port: int | None) -> Settings:
+def listening_at(host: str | None, port: int | None) -> Settings:
+    """The settings with the address that the command line names, if it does."""
     settings = get_settings()
     given = {"host": host, "port": port}
     return settings.model_copy(

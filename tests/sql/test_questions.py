@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from sqlalchemy import Engine
 
-from tests.filling import add_active_model, libpq
+from app.db import address_of
+from tests.filling import add_active_model
 
 UNIT = "[1,0,0]"
 
@@ -20,7 +21,7 @@ def embedder(engine: Engine, answer: str) -> Iterator[None]:
     stop = threading.Event()
 
     def run() -> None:
-        with psycopg.connect(libpq(engine), autocommit=True) as connection:
+        with psycopg.connect(address_of(engine), autocommit=True) as connection:
             connection.execute("SELECT pg_advisory_lock_shared(20265, 1)")
             ready.set()
             while not stop.is_set():
@@ -45,7 +46,7 @@ def embedder(engine: Engine, answer: str) -> Iterator[None]:
 def analyst(engine: Engine) -> Iterator[psycopg.Connection]:
     """A session of the role that may read and search; the index has a model of 3 dimensions."""
     add_active_model(engine, dim=3)
-    url = libpq(engine).replace("postgres@", "sceneql_analyst@", 1)
+    url = address_of(engine).replace("postgres@", "sceneql_analyst@", 1)
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
 
@@ -80,7 +81,7 @@ def test_without_an_embedder_the_cure_is_named(analyst: psycopg.Connection) -> N
 def test_an_embedder_that_does_not_answer_runs_into_the_timeout(
     engine: Engine, analyst: psycopg.Connection
 ) -> None:
-    with psycopg.connect(libpq(engine), autocommit=True) as silent:
+    with psycopg.connect(address_of(engine), autocommit=True) as silent:
         silent.execute("SELECT pg_advisory_lock_shared(20265, 1)")
 
         with pytest.raises(psycopg.Error, match=r"did not answer within 0\.2 s"):
@@ -135,7 +136,7 @@ def test_two_thousand_characters_of_four_bytes_are_a_question(
 
 def test_an_empty_index_says_so(engine: Engine) -> None:
     with (
-        psycopg.connect(libpq(engine), autocommit=True) as connection,
+        psycopg.connect(address_of(engine), autocommit=True) as connection,
         pytest.raises(psycopg.Error, match="the index is empty"),
     ):
         connection.execute("CALL embed_query('a red circle')")

@@ -1,0 +1,106 @@
+"""The command line as a person meets it: one clear line for each mistake, help for each command."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("settings_of_test")
+
+
+def sceneql(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[], ["ingest"], ["search"], ["status"], ["serve"], ["worker"], ["up"], ["demo"], ["db"],
+     ["db", "url"], ["db", "psql"], ["db", "stop"], ["db", "upgrade"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_every_command_explains_itself(command: list[str]) -> None:
+    shown = sceneql(*command, "--help")
+
+    assert shown.returncode == 0, shown.stderr
+    assert "Usage: sceneql" in shown.stdout
+    assert len(shown.stdout.splitlines()) >= 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["frobnicate"], "No such command 'frobnicate'"),
+        (["search", "--frob"], "No such option '--frob'"),
+        (["search", "x", "--limit", "many"], "'many' is not a valid integer"),
+        (["search", "x", "--limit", "0"], "between 1 and 1,000 hits"),
+        (["search", "x", "--image", "/no/such.png"], "/no/such.png cannot be read"),
+        (["search"], "the question is empty"),
+        (["search", "  "], "the question is empty"),
+        (["search", "x" * 2001], "at most 2,000"),
+        (["search", "a red circle"], "sceneql ingest FOLDER"),
+        (["ingest"], "Missing argument 'PATH...'"),
+        (["ingest", "x", "--sampling", "often"], "scenes:"),
+        (["worker", "--only", "web"], "'web' is not one of 'embedder', 'ingest'"),
+        (["db", "stop"], "a Postgres of your own"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_a_wrong_argument_gets_one_line(arguments: list[str], message: str) -> None:
+    refused = sceneql(*arguments)
+
+    assert refused.returncode == 2
+    assert message in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1, refused.stderr
+    assert refused.stdout == ""
+
+
+def test_a_database_that_does_not_answer_gets_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+
+    refused = sceneql("status")
+
+    assert refused.returncode == 2
+    assert "the database does not answer" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1, refused.stderr
+
+
+def test_an_address_that_is_none_gets_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://somewhere/else")
+
+    refused = sceneql("status")
+
+    assert refused.returncode == 2
+    assert "SceneQL needs postgresql://" in refused.stderr
+
+
+def test_the_url_is_all_that_psql_needs() -> None:
+    url = sceneql("db", "url").stdout.strip()
+    assert url == os.environ["DATABASE_URL"]
+
+    answered = sceneql("db", "psql", "-XAtc", "SELECT count(*) FROM moments")
+
+    assert answered.stdout == "0\n", answered.stderr
+
+
+def test_the_status_of_an_empty_library_says_what_to_do() -> None:
+    shown = sceneql("status")
+
+    assert shown.returncode == 0, shown.stderr
+    assert "sceneql ingest FOLDER" in shown.stdout
+
+
+def test_the_status_comes_as_json() -> None:
+    state = json.loads(sceneql("status", "--json").stdout)
+
+    assert state["videos"] == {}
+    assert state["frames"] == 0
+    assert state["embedder_running"] is False

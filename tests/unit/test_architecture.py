@@ -1,0 +1,116 @@
+"""Imports go one way, and the heavy libraries stay where they belong."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+# For each package or module, what it may import of the project; the longest name that fits counts.
+MAY_IMPORT = {
+    "app": (),
+    "app.config": (),
+    "app.errors": (),
+    "app.embedded_account": ("app.errors",),
+    "app.embedded_config": (),
+    "app.embedded": ("app.errors", "app.embedded_account", "app.embedded_config"),
+    "app.db": ("app.config", "app.embedded", "app.errors"),
+    "app.models": (),
+    "app.migrate": ("app.config", "app.errors", "migrations", "sql"),
+    "app.queue": ("app.db",),
+    "app.filters": ("app.errors", "app.models"),
+    "app.questions": ("app.config", "app.errors"),
+    "app.catalog": ("app.filters", "app.models"),
+    "app.search": ("app.catalog", "app.errors", "app.filters", "app.models", "app.questions"),
+    "app.supervisor": (),
+    "app.web": ("app.web", "app.catalog", "app.config", "app.db", "app.errors", "app.filters",
+                "app.questions", "app.search"),
+    "app.cli": ("app",),
+    "migrations": ("app.db", "app.models", "migrations"),
+    "sql": (),
+    "workers.sampling": ("app.errors",),
+    "workers.video": ("app.errors", "workers.container", "workers.frames"),
+    "workers.model": ("app.errors", "workers"),
+    "workers": ("app.config", "app.db", "app.catalog", "app.errors", "app.migrate", "app.models",
+                "app.queue", "workers"),
+}  # fmt: skip
+
+HEAVY = ("torch", "torchvision", "open_clip", "cv2", "av", "scenedetect")
+# Decoding and scene detection know neither models nor databases.
+NO_DATABASE = ("workers.video", "workers.scenes", "workers.frames", "workers.container",
+               "workers.candidates", "workers.sampling", "workers.fingerprint",
+               "workers.subtitles", "workers.model", "workers.tiny")  # fmt: skip
+NO_TORCH = ("workers.video", "workers.scenes", "workers.frames", "workers.container",
+            "workers.candidates", "workers.sampling", "workers.fingerprint",
+            "workers.subtitles")  # fmt: skip
+
+
+def module_name(file: Path) -> str:
+    name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+MODULES = {
+    module_name(file): file
+    for package in ("app", "workers", "migrations", "sql")
+    for file in sorted((ROOT / package).rglob("*.py"))
+}
+
+
+def imports(file: Path) -> set[str]:
+    """Full names of what a file imports, wherever in the file."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def is_within(name: str, packages: tuple[str, ...]) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_lies_below_it(module: str) -> None:
+    rule = max((name for name in MAY_IMPORT if is_within(module, (name,))), key=len, default=None)
+    assert rule, f"{module} stands in no rule of MAY_IMPORT"
+    ours = {name for name in imports(MODULES[module]) if name in MODULES}
+    # Importing a module of a package names the package as well.
+    ours = {name for name in ours if not any(other.startswith(f"{name}.") for other in ours)}
+
+    wrong = {name for name in ours if not is_within(name, MAY_IMPORT[rule])}
+
+    assert not wrong, f"{module} may not import {', '.join(sorted(wrong))}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if is_within(name, ("app",))])
+def test_the_app_knows_no_heavy_library(module: str) -> None:
+    heavy = {name for name in imports(MODULES[module]) if is_within(name, HEAVY)}
+
+    assert not heavy, f"{module} imports {', '.join(sorted(heavy))}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if is_within(name, NO_DATABASE)])
+def test_decoding_and_models_know_no_database(module: str) -> None:
+    database = {
+        name
+        for name in imports(MODULES[module])
+        if is_within(name, ("psycopg", "sqlalchemy", "app.db", "app.models"))
+    }
+
+    assert not database, f"{module} imports {', '.join(sorted(database))}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if is_within(name, NO_TORCH)])
+def test_decoding_knows_no_model(module: str) -> None:
+    torch = {
+        name
+        for name in imports(MODULES[module])
+        if is_within(name, ("torch", "open_clip", "workers.model"))
+    }
+
+    assert not torch, f"{module} imports {', '.join(sorted(torch))}"
