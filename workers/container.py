@@ -1,0 +1,71 @@
+"""Opens media files for reading, or says in words why that cannot be done."""
+
+from pathlib import Path
+from stat import S_ISREG
+
+import av
+from av.container import InputContainer
+
+from app.errors import MediaError
+
+ANIMATED_PICTURES = ("gif", "apng")
+STILL_PICTURES = ("png_pipe", "jpeg_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe", "j2k_pipe", "ico")
+_VIDEOS = (
+    "mov,matroska,avi,asf,mpegts,mpeg,mpegvideo,flv,ogg,mxf,gxf,wtv,rm,nut,dv,ivf,obu,h261,h263,h264,"
+    "hevc,vvc,m4v,mjpeg,yuv4mpegpipe,swf,nsv,nuv,roq,smk,bink,flic,dhav"
+)
+_SOUNDS = "mp3,wav,w64,flac,aac,ac3,eac3,aiff,au,amr,caf,ape,wv,tta,dts,truehd"
+_SUBTITLES = "srt,webvtt"
+
+_OPTIONS = {
+    # Playlists and scripts (HLS, DASH, concat, SDP) would have FFmpeg open other files and hosts:
+    # only formats that hold what they show are let in. Sound and still pictures are among them
+    # because that gives a better reason than "is not a video".
+    "format_whitelist": ",".join(
+        [_VIDEOS, _SOUNDS, _SUBTITLES, *STILL_PICTURES, *ANIMATED_PICTURES]
+    ),
+    "protocol_whitelist": "file",
+}
+
+_HEAD_BYTES = 65536
+_MP4_BOXES = {b"ftyp", b"moov", b"mdat", b"moof", b"styp", b"free", b"wide", b"skip"}
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a media file, for reading only; the caller closes it.
+
+    Raises:
+        MediaError: It cannot be opened; the message is the reason.
+    """
+    head = _read_head(path)
+    # The byte after a WebP's extended header says what the file has: 2 stands for animation.
+    if head[8:16] == b"WEBPVP8X" and head[20] & 2:
+        raise MediaError(
+            "is an animated WebP, which FFmpeg cannot decode: convert it to GIF or MP4"
+        )
+    try:
+        # The prefix keeps FFmpeg from seeing a protocol in a name such as "concat:a.mp4".
+        return av.open(f"file:{path}", "r", options=_OPTIONS, metadata_errors="replace")
+    except av.FFmpegError as error:
+        raise MediaError(_why_not_opened(head)) from error
+
+
+def _read_head(path: Path) -> bytes:
+    try:
+        if not S_ISREG(path.stat().st_mode):
+            raise MediaError("is not a file")
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise MediaError(f"cannot be read: {error.strerror}") from error
+    if not head:
+        raise MediaError("is empty (0 bytes)")
+    return head
+
+
+def _why_not_opened(head: bytes) -> str:
+    if b"encv" in head:
+        return "is encrypted (DRM)"
+    if head[4:8] in _MP4_BOXES:
+        return "is damaged or incomplete: the index of an MP4 (moov) cannot be read"
+    return "is not a video in any format that can be indexed"

@@ -1,0 +1,121 @@
+"""Reads what is said in a video: text subtitles, from a file beside it or from inside it."""
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard
+from av.subtitles.stream import SubtitleStream
+from av.subtitles.subtitle import AssSubtitle
+
+from workers.container import open_container
+from workers.video import VideoInfo
+
+logger = logging.getLogger(__name__)
+
+_SIDECARS = {".srt": "srt", ".vtt": "webvtt"}
+"""Suffix of a subtitle file to the name that FFmpeg has for its format."""
+
+_LENGTH_IF_UNKNOWN_S = 3.0
+_DRAWING = re.compile(r"\{[^}]*\\p[1-9]")
+_STYLING = re.compile(r"\{\\[^}]*\}")
+_BREAK = re.compile(r"\\[Nn]")
+
+
+@dataclass(frozen=True)
+class Subtitle:
+    """A text without its styling, and when it is shown, in seconds on a player's clock."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+def read_subtitles(path: Path, info: VideoInfo) -> list[Subtitle]:
+    """The subtitles of a video in the order in which they are shown.
+
+    Those in `name.srt` or `name.vtt` beside `name.mp4` count, else those that the video holds as
+    text. Whatever cannot be read is left out: a video is none the worse for bad subtitles.
+
+    Raises:
+        MediaError: The video itself cannot be read any more.
+    """
+    for suffix, file_format in _SIDECARS.items():
+        sidecar = path.with_suffix(suffix)
+        if sidecar.is_file() and (subtitles := _read_sidecar(sidecar, file_format)):
+            return subtitles
+    return _read_embedded(path) if info.subtitles else []
+
+
+def _read_sidecar(path: Path, file_format: str) -> list[Subtitle]:
+    try:
+        text = _as_utf8(path.read_bytes())
+        with av.open(BytesIO(text), "r", format=file_format) as container:
+            return _sorted(_decode(container, container.streams.subtitles[0], start_s=0.0))
+    except (OSError, av.FFmpegError) as error:
+        logger.warning("%s was left aside: %s", path, error.strerror)
+        return []
+
+
+def _as_utf8(data: bytes) -> bytes:
+    """Old subtitle files are in the code page of their time; FFmpeg wants UTF-8 or UTF-16."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace").encode()
+    return data
+
+
+def _read_embedded(path: Path) -> list[Subtitle]:
+    with open_container(path) as container:
+        texts = [
+            stream
+            for stream in container.streams.subtitles
+            if stream.codec_context is not None and stream.codec_context.codec.text_sub
+        ]
+        best = container.streams.best("subtitle")
+        chosen = next((stream for stream in texts if stream is best), texts[0])
+        for stream in container.streams:
+            if stream is not chosen:
+                stream.discard = Discard.all
+        start_s = (container.start_time or 0) / av.time_base
+        return _sorted(_decode(container, chosen, start_s))
+
+
+def _decode(
+    container: InputContainer, stream: SubtitleStream, start_s: float
+) -> Iterator[Subtitle]:
+    try:
+        for packet in container.demux(stream):
+            if packet.size and packet.pts is not None:
+                length = packet.duration or 0
+                shown_s = float(packet.pts * packet.time_base) - start_s
+                end_s = shown_s + (float(length * packet.time_base) or _LENGTH_IF_UNKNOWN_S)
+                text = _text(packet)
+                if text and end_s > 0:
+                    yield Subtitle(round(max(0.0, shown_s), 3), round(end_s, 3), text)
+    except av.FFmpegError as error:
+        logger.warning("%s: subtitles end early: %s", container.name, error.strerror)
+
+
+def _text(packet: "Packet[SubtitleStream]") -> str:
+    """What is to be read in a packet, which FFmpeg decodes to lines of an ASS file."""
+    try:
+        rects = packet.decode()
+    except av.FFmpegError:
+        return ""
+    dialogues = [r.dialogue.decode("utf-8", "replace") for r in rects if isinstance(r, AssSubtitle)]
+    lines = [_STYLING.sub("", d) for d in dialogues if not _DRAWING.search(d)]
+    return _BREAK.sub("\n", "\n".join(lines)).replace(r"\h", " ").replace("\0", "").strip()
+
+
+def _sorted(subtitles: Iterator[Subtitle]) -> list[Subtitle]:
+    return sorted(subtitles, key=lambda subtitle: subtitle.start_s)

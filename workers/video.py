@@ -1,0 +1,306 @@
+"""Decodes video files in one pass, whatever shape they are in."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from app.errors import MediaError
+from workers.container import ANIMATED_PICTURES, STILL_PICTURES, open_container
+from workers.frames import DecodedFrame, View
+
+_MAX_PIXELS = 16384 * 8192
+"""Larger frames are refused: a few of them fill a machine's memory."""
+
+_CLOCK_SET_BACK_S = 10.0
+"""A time stamp this far behind the one before it begins another recording; less is a slip."""
+
+_CUT_SHORT_S = 1.0
+_CUT_SHORT_SHARE = 0.05
+"""A file is cut short that ends this much, and this share of it, before its header says."""
+
+_FAILURES_IN_A_ROW = 1000
+"""How often reading on is tried in a damaged part: MPEG-TS skips 64 kB of it each time."""
+
+_TAGS_OF_THE_FORMAT = {
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "encoder",
+    "creation_time",
+    "com.apple.quicktime.creationdate",
+}
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a file says about itself.
+
+    Width and height are those on the screen, in pixels; `frame_count` may be an estimate; `tags`
+    are the container's own, in lower case; `subtitles` tells whether it holds any as text.
+    """
+
+    duration_s: float | None
+    width: int
+    height: int
+    fps: float | None
+    codec: str
+    container: str
+    frame_count: int | None
+    title: str | None
+    recorded_at: datetime | None
+    tags: dict[str, str]
+    subtitles: bool
+
+
+def probe(path: Path) -> VideoInfo:
+    """What a video file says about itself.
+
+    Raises:
+        MediaError: It is no video or cannot be read; the message is the reason.
+    """
+    with Video(path) as video:
+        return video.info
+
+
+class Video:
+    """A video file open for one decode pass.
+
+    Iterate over it once, for its frames in the order in which they are shown; `duration_s` and
+    `warning` are final after the last one.
+    """
+
+    def __init__(self, path: Path, *, key_frames_only: bool = False) -> None:
+        """Open a file and decode its first frames.
+
+        Args:
+            path: The file; it is opened for reading only.
+            key_frames_only: Skip the frames that need others to be decoded.
+
+        Raises:
+            MediaError: It is no video or cannot be read; the message is the reason.
+        """
+        self._container = open_container(path)
+        try:
+            self._stream = _video_stream(self._container)
+            self._stream.thread_type = "AUTO"
+            # A GIF has few frames, and not all decoders of such formats mark their key frames.
+            animation = self._container.format.name in ANIMATED_PICTURES
+            self._key_frames_only = key_frames_only and not animation
+            self._damaged = 0
+            self._broke_off = False
+            self._read_until_s = 0.0
+            self._clock = _Clock(self._container, self._stream)
+            frames = self._decode()
+            ahead = list(itertools.islice(frames, 2))
+            if not ahead:
+                raise MediaError(self._why_nothing())
+            alone = len(ahead) == 1 and not self._damaged and not self._key_frames_only
+            if alone and (animation or self._container.duration is None):
+                raise MediaError("is a still picture")
+            self._frames = itertools.chain(ahead, frames)
+            self._view = View.of(ahead[0], self._stream.sample_aspect_ratio)
+            shown_size = self._view.shown_size(ahead[0].width, ahead[0].height)
+            self.info = _describe(self._container, self._stream, shown_size)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._container.close()
+
+    def __iter__(self) -> Iterator[DecodedFrame]:
+        for index, frame in enumerate(self._frames):
+            yield DecodedFrame(index, self._clock.read(frame), frame.key_frame, self._view, frame)
+
+    @property
+    def duration_s(self) -> float:
+        """How long the video is, as far as it could be read."""
+        declared_s = 0.0 if self._cut_short else self.info.duration_s or 0.0
+        return max(self._clock.end_s, declared_s)
+
+    @property
+    def warning(self) -> str | None:
+        """What is wrong with a file that could be decoded all the same, in one line."""
+        problems = []
+        if self._cut_short:
+            declared = f" of {self.info.duration_s:.1f} s" if self.info.duration_s else ""
+            problems.append(f"cut short: {self._clock.end_s:.1f} s{declared} could be read")
+        if self._damaged:
+            frames = "1 frame was" if self._damaged == 1 else f"{self._damaged} frames were"
+            problems.append(f"damaged: {frames} skipped")
+        return "; ".join(problems) or None
+
+    @property
+    def _cut_short(self) -> bool:
+        declared_s = self.info.duration_s
+        if declared_s is None:
+            return self._broke_off
+        missing_s = declared_s - self._read_until_s
+        return missing_s > max(_CUT_SHORT_S, _CUT_SHORT_SHARE * declared_s)
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        """Decode what can be decoded, and count what cannot."""
+        for packet in self._packets():
+            try:
+                frames = self._stream.codec_context.decode(packet)
+            except av.FFmpegError:
+                self._damaged += 1
+                continue
+            for frame in frames:
+                if frame.is_corrupt:
+                    self._damaged += 1
+                else:
+                    yield frame
+
+    def _packets(self) -> Iterator["Packet[Any] | None"]:
+        """The packets of the stream, then one that has the decoder hand out what it holds back.
+
+        All streams are read, though only one is decoded: where the last of them ends tells whether
+        the file is whole.
+        """
+        failures = 0
+        while failures < _FAILURES_IN_A_ROW:
+            try:
+                for packet in self._container.demux():
+                    failures = 0
+                    if packet.pts is not None:
+                        end = packet.pts + (packet.duration or 0)
+                        self._read_until_s = max(
+                            self._read_until_s, self._clock.at(end, packet.time_base)
+                        )
+                    if packet.stream_index == self._stream.index and self._is_wanted(packet):
+                        yield packet
+                break
+            except av.FFmpegError:
+                failures += 1
+        self._broke_off = failures > 0
+        yield None
+
+    def _is_wanted(self, packet: "Packet[Any]") -> bool:
+        # An empty packet would end the decoding. Key frames are chosen here because some decoders
+        # do not know how to skip the others.
+        return packet.size > 0 and (packet.is_keyframe or not self._key_frames_only)
+
+    def _why_nothing(self) -> str:
+        """The reason why no frame at all could be decoded."""
+        if "enc_key_id" in self._stream.metadata or self._stream.codec_tag == "encv":
+            return "is encrypted (DRM)"
+        if self._damaged or self._broke_off:
+            return "is damaged: nothing could be decoded"
+        return "is incomplete: it announces a video but holds no frames"
+
+
+class _Clock:
+    """Turns presentation times into what a player's clock shows: seconds since the start.
+
+    The start is the container's, that of its earliest stream: where the sound begins before the
+    pictures do, a player's clock runs with the sound.
+    """
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self.end_s = 0.0
+        self._now_s = 0.0
+        self._time_base = stream.time_base or Fraction(1, av.time_base)
+        start = cast(int | None, container.start_time)
+        self._start_s = None if start is None else start / av.time_base
+        rate = stream.average_rate or stream.guessed_rate
+        self._usual_frame_s = float(1 / rate) if rate else 0.04
+
+    def at(self, stamp: int, time_base: Fraction) -> float:
+        """What the clock shows at a time stamp of any stream."""
+        stamp_s = stamp * time_base.numerator / time_base.denominator
+        return round(stamp_s - (self._start_s or 0.0), 6)
+
+    def read(self, frame: av.VideoFrame) -> float:
+        """When a frame appears; the times of frames read in their order never decrease."""
+        shown_s = self.end_s if frame.pts is None else self.at(frame.pts, self._time_base)
+        if self._start_s is None:
+            self._start_s, shown_s = shown_s, 0.0
+        if shown_s < self._now_s - _CLOCK_SET_BACK_S:
+            # Recordings were joined and the time stamps begin anew, but the clock goes on.
+            self._start_s += shown_s - self.end_s
+            shown_s = self.end_s
+        self._now_s = max(self._now_s, shown_s)
+        frame_s = float(frame.duration * self._time_base) or self._usual_frame_s
+        self.end_s = max(self.end_s, round(self._now_s + frame_s, 6))
+        return self._now_s
+
+
+def _video_stream(container: InputContainer) -> VideoStream:
+    """The stream that a player would show."""
+    if container.format.name in STILL_PICTURES:
+        raise MediaError("is a still picture")
+    not_covers = [
+        s for s in container.streams.video if not s.disposition & Disposition.attached_pic
+    ]
+    if not not_covers:
+        others = {"audio": container.streams.audio, "subtitles": container.streams.subtitles}
+        found = " and ".join(name for name, streams in others.items() if streams)
+        raise MediaError("has no video stream" + (f" (only {found})" if found else ""))
+    decodable = [s for s in not_covers if s.codec_context is not None]
+    if not decodable:
+        raise MediaError("is in a codec that this FFmpeg cannot decode")
+    best = container.streams.best("video")
+    stream = next((s for s in decodable if s is best), decodable[0])
+    if stream.width * stream.height > _MAX_PIXELS:
+        raise MediaError(f"is too large: {stream.width} x {stream.height} pixels")
+    return stream
+
+
+def _describe(
+    container: InputContainer, stream: VideoStream, shown_size: tuple[int, int]
+) -> VideoInfo:
+    rate = stream.average_rate or stream.guessed_rate
+    fps = float(rate) if rate else None
+    duration_s = max(0, container.duration or 0) / av.time_base or None
+    estimate = round(duration_s * fps) if duration_s and fps else None
+    tags = {
+        key.lower(): value.replace("\0", "").strip() for key, value in container.metadata.items()
+    }
+    return VideoInfo(
+        duration_s=duration_s,
+        width=shown_size[0],
+        height=shown_size[1],
+        fps=fps,
+        codec=stream.codec_context.codec.canonical_name,
+        container=container.format.name,
+        frame_count=stream.frames or estimate,
+        title=tags.pop("title", None) or None,
+        recorded_at=_recorded_at(tags),
+        tags={k: v for k, v in tags.items() if v and k not in _TAGS_OF_THE_FORMAT},
+        subtitles=any(
+            s.codec_context is not None and s.codec_context.codec.text_sub
+            for s in container.streams.subtitles
+        ),
+    )
+
+
+def _recorded_at(tags: dict[str, str]) -> datetime | None:
+    """When the camera says it recorded this; cameras without a clock say 1904 or 1970."""
+    for tag in ("com.apple.quicktime.creationdate", "creation_time"):
+        try:
+            at = datetime.fromisoformat(tags[tag])
+        except (KeyError, ValueError):
+            continue
+        if at.year > 1970:
+            return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return None
