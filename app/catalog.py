@@ -19,6 +19,16 @@ TINY_WARNING = (
 )
 
 
+# A hidden video is indexed, but none of its files is there; an unreadable file is of no video.
+VIDEOS_BY_STATE = """
+    SELECT CASE WHEN status = 'indexed' AND path IS NULL THEN 'hidden' ELSE status END AS state,
+        count(*)
+    FROM videos GROUP BY state
+    UNION ALL
+    SELECT 'unreadable', count(*) FROM video_files WHERE error IS NOT NULL HAVING count(*) > 0
+"""
+
+
 @dataclass(frozen=True)
 class ActiveModel:
     """The model that searches use."""
@@ -165,7 +175,7 @@ def status(engine: Engine) -> LibraryStatus:
     with engine.connect() as connection:
         model = active_model(connection)
         return LibraryStatus(
-            videos=_counts(connection, "SELECT status, count(*) FROM videos GROUP BY status"),
+            videos=_counts(connection, VIDEOS_BY_STATE),
             scenes=connection.execute(select(func.count()).select_from(Scene)).scalar_one(),
             frames=connection.execute(
                 select(func.coalesce(func.sum(Video.frame_count), 0))

@@ -3,8 +3,10 @@
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SceneqlError
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -16,7 +18,9 @@ class Settings(BaseSettings):
     of one's own, the second to the folder that holds the embedded one and the caches.
     """
 
-    model_config = SettingsConfigDict(env_prefix="SCENEQL_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SCENEQL_", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     home: Path = Field(
         default=CHECKOUT / "var",
@@ -39,10 +43,24 @@ class Settings(BaseSettings):
         default=None, description="Where model weights are kept; unset: models/ under the home."
     )
     host: str = Field(default="127.0.0.1", description="Address that the page listens on.")
-    port: int = Field(default=8080, description="Port that the page listens on.")
+    port: int = Field(default=8080, ge=1, le=65535, description="Port that the page listens on.")
+    allowed_hosts: str = Field(
+        default="",
+        description="Names, with commas between them, that the page answers to beside its own "
+        "address, such as the name of a proxy before it.",
+    )
     embed_timeout_s: float = Field(
         default=60.0, description="How long a question waits for the embedder's answer."
     )
+
+    supervised: bool = Field(
+        default=False, description="Set by the supervisor: the process ends when its parent does."
+    )
+
+    @field_validator("home", "model_cache")
+    @classmethod
+    def _expand_user(cls, folder: Path | None) -> Path | None:
+        return folder.expanduser() if folder else None
 
     @property
     def weights_dir(self) -> Path:
@@ -57,5 +75,14 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process, read from the environment once."""
-    return Settings()
+    """The settings of this process, read from the environment once.
+
+    Raises SceneqlError with the name of the variable that is wrong.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        variable = name if name.isupper() else f"SCENEQL_{name.upper()}"
+        raise SceneqlError(f"{variable} is wrong: {first['msg']}") from error

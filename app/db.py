@@ -1,5 +1,6 @@
 """Connections to the one Postgres, embedded or one's own."""
 
+import re
 from functools import lru_cache
 
 from sqlalchemy import URL, Engine, create_engine, make_url
@@ -19,7 +20,8 @@ def database_url(settings: Settings | None = None, *, start: bool = True) -> str
     """The libpq address of the database; starts the embedded Postgres unless told not to."""
     settings = settings or get_settings()
     if settings.database_url:
-        return settings.database_url
+        # Written for SQLAlchemy it names a driver, which other clients do not know.
+        return re.sub(r"^(postgres(?:ql)?)\+\w+:", r"\1:", settings.database_url)
     server = embedded(settings)
     if start:
         server.start()
@@ -53,7 +55,7 @@ def get_engine(settings: Settings | None = None) -> Engine:
 def _with_driver(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise DatabaseUnavailableError(
             "DATABASE_URL is no address; write it as postgresql://user:password@host/database"
         ) from error

@@ -25,7 +25,11 @@ class MediaError(SceneqlError):
 
 
 class EmbedderAbsentError(SceneqlError):
-    """Nobody is there to turn the question into a vector, or nobody answered in time."""
+    """Nobody is there to turn the question into a vector."""
+
+
+class EmbedderTimeoutError(SceneqlError):
+    """An embedder is there, but did not answer in time."""
 
 
 class EmptyIndexError(SceneqlError):

@@ -33,6 +33,8 @@ from app.models import Video
 
 MAX_LENGTH = 2000
 MAX_DEPTH = 50
+# What a bigint holds.
+LARGEST_NUMBER = 2**63 - 1
 
 COLUMNS = Video.__table__.c
 TEXT_FIELDS = ("title", "description", "collection", "path")
@@ -225,6 +227,8 @@ class _Number(_Scalar):
         number = _number(value)
         if number is None:
             raise BadRequestError(f"{self.name} is a number, not {value!r}")
+        if abs(number) > LARGEST_NUMBER:
+            raise BadRequestError(f"{self.name} is never as large as {value[:30]}")
         return number
 
 
@@ -240,7 +244,7 @@ class _Time(_Scalar):
 
 
 class _Metadata(_Scalar):
-    """A key of the metadata: compared as a number where both sides are one, else as text."""
+    """A key of the metadata: = and in compare text, < and > numbers where both sides are one."""
 
     def compared(self, operator: str, value: str) -> ColumnElement[bool]:
         as_text = self.column[self.name].astext

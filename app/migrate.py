@@ -6,8 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine, text
 
 import migrations
 import sql
@@ -15,25 +14,20 @@ from app.config import Settings
 from app.errors import DatabaseUnavailableError
 
 SQL_FOLDER = Path(sql.__path__[0])
+MIN_POSTGRES = 16
+MIN_PGVECTOR = (0, 8)
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Migrates up to a revision and configures; leaves a current database as it is.
 
-    Raises DatabaseUnavailableError if the server has no pgvector or the role may not install it.
+    Raises DatabaseUnavailableError if the server is too old, or has no pgvector that is new enough.
     """
+    _check_server(engine)
     config = alembic_config()
     with engine.connect() as connection:
         config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, revision)
-        except DBAPIError as error:
-            if "vector" in str(error.orig) and "extension" in str(error.orig):
-                raise DatabaseUnavailableError(
-                    f"pgvector cannot be installed ({str(error.orig).splitlines()[0]}); have a "
-                    "superuser run: CREATE EXTENSION vector"
-                ) from error
-            raise
+        command.upgrade(config, revision)
     configure(engine)
 
 
@@ -46,10 +40,20 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the database has the newest schema this version of the program knows."""
-    newest = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    """Whether the database has the newest schema this version of the program knows.
+
+    Raises DatabaseUnavailableError if its schema is of a newer version.
+    """
+    known = ScriptDirectory.from_config(alembic_config())
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == newest
+        revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is not None and revision not in {
+        script.revision for script in known.walk_revisions()
+    }:
+        raise DatabaseUnavailableError(
+            f"the database was made by a newer SceneQL (schema {revision}); update this one"
+        )
+    return revision == known.get_current_head()
 
 
 def ensure_current(engine: Engine, settings: Settings) -> None:
@@ -61,7 +65,7 @@ def ensure_current(engine: Engine, settings: Settings) -> None:
         return
     if settings.database_url:
         raise DatabaseUnavailableError(
-            "the database has an older schema than this program; run: sceneql db upgrade"
+            "the database has no SceneQL schema, or an older one; run: sceneql db upgrade"
         )
     upgrade(engine)
 
@@ -76,6 +80,25 @@ def configure(engine: Engine) -> None:
             cursor.execute(script)
     # Sessions that were opened before know nothing of new settings.
     engine.dispose()
+
+
+def _check_server(engine: Engine) -> None:
+    with engine.connect() as connection:
+        server, vector = connection.execute(
+            text(
+                "SELECT current_setting('server_version_num')::int / 10000, (SELECT "
+                "default_version FROM pg_available_extensions WHERE name = 'vector')"
+            )
+        ).one()
+    if server < MIN_POSTGRES:
+        raise DatabaseUnavailableError(
+            f"the server is PostgreSQL {server}; SceneQL needs {MIN_POSTGRES} or newer"
+        )
+    if vector is None or tuple(map(int, vector.split(".")[:2])) < MIN_PGVECTOR:
+        raise DatabaseUnavailableError(
+            f"the server has {f'pgvector {vector}' if vector else 'no pgvector'}; "
+            f"install pgvector {'.'.join(map(str, MIN_PGVECTOR))} or newer there"
+        )
 
 
 def alembic_config() -> Config:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
@@ -20,6 +21,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
+    Uuid,
     func,
     text,
 )
@@ -221,8 +223,9 @@ class QueryEmbedding(Base):
     )
     kind: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True, comment="SHA-256 of the payload, in hex.")
-    id: Mapped[int] = mapped_column(
-        BigInteger, Identity(always=True), comment="What the notification to embedders carries."
+    # Not a number: the answer to a request is shown to whoever knows its id.
+    id: Mapped[UUID] = mapped_column(
+        Uuid, server_default=text("gen_random_uuid()"), comment="Known to whoever made the request."
     )
     payload: Mapped[bytes] = mapped_column(LargeBinary)
     embedding: Mapped[Any] = mapped_column(HALFVEC, nullable=True)

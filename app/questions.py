@@ -9,7 +9,13 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from app.config import get_settings
-from app.errors import BadRequestError, EmbedderAbsentError, EmptyIndexError, SceneqlError
+from app.errors import (
+    BadRequestError,
+    EmbedderAbsentError,
+    EmbedderTimeoutError,
+    EmptyIndexError,
+    SceneqlError,
+)
 
 MAX_TEXT_LENGTH = 2000
 MAX_IMAGE_BYTES = 20 * 1024 * 1024
@@ -19,6 +25,7 @@ ERRORS: dict[str, type[SceneqlError]] = {
     "SQ001": EmbedderAbsentError,
     "SQ002": BadRequestError,
     "SQ003": EmptyIndexError,
+    "SQ004": EmbedderTimeoutError,
 }
 
 
@@ -35,7 +42,7 @@ def ask(connection: Connection, payload: str | bytes) -> Question:
     """Has words or a picture file turned into a vector, unless it is at hand already.
 
     The connection must be in autocommit. Raises BadRequestError for what no embedder can read,
-    EmptyIndexError, and EmbedderAbsentError at once if nobody is there to answer.
+    EmptyIndexError, EmbedderTimeoutError, and EmbedderAbsentError at once if nobody is there.
     """
     kind = "text" if isinstance(payload, str) else "image"
     data = _checked_text(payload) if isinstance(payload, str) else _checked_image(payload)

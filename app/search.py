@@ -107,8 +107,8 @@ def search(
     """The scenes nearest to the words, the picture, or both together, best first.
 
     A scene counts by its best frame. `where` is a filter as app.filters reads it. Raises
-    BadRequestError, EmptyIndexError, or EmbedderAbsentError if the question is new and no embedder
-    runs.
+    BadRequestError, EmptyIndexError, and if the question is new EmbedderAbsentError or
+    EmbedderTimeoutError.
     """
     started = time.monotonic()
     if not 1 <= limit <= MAX_LIMIT:

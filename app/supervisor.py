@@ -1,5 +1,6 @@
 """Keeps a few processes running together: restarted when they die, stopped with their starter."""
 
+import os
 import signal
 import subprocess
 import threading
@@ -39,7 +40,10 @@ class _Process:
     def start(self) -> None:
         # A session of its own: Ctrl-C reaches the supervisor alone, which then stops all in order.
         self.process = subprocess.Popen(
-            self.service.command, stdin=subprocess.DEVNULL, start_new_session=True
+            self.service.command,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env=os.environ | {"SCENEQL_SUPERVISED": "1"},
         )
         self.started_at = time.monotonic()
         self.restart_at = None
@@ -59,6 +63,18 @@ class _Process:
         self.restart_at = time.monotonic() + self.pause_s
         self.pause_s = min(2 * self.pause_s, LONGEST_PAUSE_S)
         return None
+
+
+def end_with_parent() -> None:
+    """Has this process stop itself when the one that started it is gone, however that ended."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_EVERY_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()
 
 
 def supervise(

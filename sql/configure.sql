@@ -5,11 +5,18 @@ DO $$
 DECLARE
     setting record;
 BEGIN
-    BEGIN
-        CREATE ROLE sceneql_analyst LOGIN;
-    EXCEPTION
-        WHEN duplicate_object THEN NULL;
-    END;
+    -- Two processes at once would change the same rows of the catalog, which fails.
+    PERFORM pg_advisory_xact_lock(202652);
+
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'sceneql_analyst') THEN
+        BEGIN
+            CREATE ROLE sceneql_analyst LOGIN;
+            COMMENT ON ROLE sceneql_analyst IS 'Reads and searches SceneQL, and changes nothing.';
+        EXCEPTION
+            -- Another database of the cluster has made it in this very moment.
+            WHEN duplicate_object OR unique_violation THEN NULL;
+        END;
+    END IF;
 
     -- Loads the extension's library: only then does the server know hnsw.* as settings.
     PERFORM '[1]'::vector;
@@ -37,7 +44,8 @@ BEGIN
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO sceneql_analyst', current_database());
     REVOKE ALL ON SCHEMA public FROM PUBLIC;
     GRANT USAGE ON SCHEMA public TO sceneql_analyst;
-    REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, sceneql_analyst;
+    REVOKE ALL ON videos, video_files, scenes, frames, fingerprints, frame_embeddings,
+        embedding_models, query_embeddings, moments FROM PUBLIC, sceneql_analyst;
     GRANT SELECT ON videos, video_files, scenes, frames, fingerprints, frame_embeddings,
         embedding_models, moments TO sceneql_analyst;
 END;

@@ -1,11 +1,11 @@
 -- Purpose: makes a picture ready for search_image, under a key, because nobody types a picture twice.
 CREATE OR REPLACE PROCEDURE embed_image(
-    image bytea, INOUT key text DEFAULT NULL, timeout_s double precision DEFAULT 30
+    image bytea, INOUT key text DEFAULT NULL, timeout_s double precision DEFAULT 20
 )
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    request_id CONSTANT bigint := request_embedding('image', image);
+    request_id CONSTANT uuid := request_embedding('image', image);
 BEGIN
     CALL await_embedding(request_id, timeout_s);
     SELECT a.key INTO embed_image.key FROM embedding_answer(request_id) a;

@@ -1,6 +1,6 @@
 -- Purpose: makes a question in words ready for search_text. It commits, so it needs autocommit: in an
 -- open transaction it fails with 'invalid transaction termination'.
-CREATE OR REPLACE PROCEDURE embed_query(query text, timeout_s double precision DEFAULT 30)
+CREATE OR REPLACE PROCEDURE embed_query(query text, timeout_s double precision DEFAULT 20)
     LANGUAGE plpgsql
 AS $$
 BEGIN

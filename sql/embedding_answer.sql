@@ -1,7 +1,7 @@
--- Purpose: says how a request stands without showing anybody's questions: it runs with its owner's
--- rights and returns neither payload nor vector.
+-- Purpose: says how a request stands to whoever made it. It runs with its owner's rights and returns
+-- neither payload nor vector; the ids of other people's requests cannot be guessed.
 CREATE OR REPLACE FUNCTION embedding_answer(
-    request_id bigint, OUT answered boolean, OUT error text, OUT unknown_words text[], OUT key text
+    request_id uuid, OUT answered boolean, OUT error text, OUT unknown_words text[], OUT key text
 )
     LANGUAGE sql STABLE
     SECURITY DEFINER
@@ -11,8 +11,8 @@ BEGIN ATOMIC
     FROM query_embeddings q WHERE q.id = request_id;
 END;
 
-COMMENT ON FUNCTION embedding_answer(bigint) IS
+COMMENT ON FUNCTION embedding_answer(uuid) IS
     'Whether a request was answered, the error if it failed, the words of the question that the '
     'model never saw, and its key.';
-REVOKE ALL ON FUNCTION embedding_answer(bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION embedding_answer(bigint) TO sceneql_analyst;
+REVOKE ALL ON FUNCTION embedding_answer(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION embedding_answer(uuid) TO sceneql_analyst;

@@ -29,8 +29,11 @@ VERSIONS = (18, 16)
 
 def pytest_configure(config: pytest.Config) -> None:
     # What the person who runs the tests has set for their own library must not reach the tests.
-    for name in ("DATABASE_URL", "SCENEQL_MODEL", "SCENEQL_HOME"):
-        os.environ.pop(name, None)
+    if not is_test_process(config):
+        for name in [name for name in os.environ if name.startswith("SCENEQL_")]:
+            if not name.startswith("SCENEQL_TEST_"):
+                del os.environ[name]
+        os.environ.pop("DATABASE_URL", None)
     if not is_test_process(config):
         folder = tempfile.mkdtemp(prefix="sceneql-tests-")
         # Postgres refuses to run as root, so its own user has to get through.
@@ -141,13 +144,15 @@ def library(databases: Databases) -> Iterator[Engine]:
         "SCENEQL_MODEL": "tiny",
     }
     workers = [sys.executable, "-m", "workers"]
-    for command in (["demo", str(folder / "videos")], ["ingest", str(folder / "videos")]):
+    for command in (["demo", str(folder)], ["ingest", str(folder / "videos")]):
         subprocess.run([*workers, *command], env=environment, check=True)
     embedder = subprocess.Popen([*workers, "embedder"], env=environment)
-    wait_for_embedder(engine)
-    yield engine
-    embedder.terminate()
-    embedder.wait()
+    try:
+        wait_for_embedder(engine)
+        yield engine
+    finally:
+        embedder.terminate()
+        embedder.wait()
     databases.drop(engine)
 
 

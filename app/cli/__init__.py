@@ -3,10 +3,9 @@
 import sys
 
 import click
-from sqlalchemy.exc import OperationalError
 
 from app.cli import database, demo, library, search, services
-from app.errors import SceneqlError
+from app.failures import in_one_line
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,18 +27,19 @@ sceneql.add_command(database.db)
 def main() -> None:
     """Runs a command; what a person can mend ends as one line on standard error and status 2."""
     try:
-        status = sceneql.main(standalone_mode=False)
+        status = sceneql.main(prog_name="sceneql", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message())
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "sceneql"
         _fail(f"{error.format_message()} ({where} --help says what there is)")
-    except SceneqlError as error:
-        _fail(str(error))
-    except OperationalError as error:
-        _fail(f"the database does not answer: {str(error.orig).splitlines()[0]}")
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
+    except Exception as error:
+        line = in_one_line(error)
+        if line is None:
+            raise
+        _fail(line)
     else:
         sys.exit(status if isinstance(status, int) else 0)
 

@@ -1,5 +1,6 @@
 """The worker processes that commands start."""
 
+import os
 import subprocess
 import sys
 import time
@@ -16,14 +17,35 @@ START_TIMEOUT_S = 30.0
 
 def worker_command(*arguments: str) -> list[str]:
     """The command line of a worker process."""
-    return [sys.executable, "-m", "workers", *arguments]
+    return python_module("workers", *arguments)
+
+
+def python_module(name: str, *arguments: str) -> list[str]:
+    """The command line of a module of ours, never of one with its name in the current folder."""
+    return [sys.executable, "-P", "-m", name, *arguments]
+
+
+def run(command: list[str]) -> int:
+    """Runs a process that shows its own progress, and returns its status.
+
+    Ctrl-C reaches it as well as us: we wait while it tidies up.
+    """
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
 
 
 @contextmanager
 def temporary_embedder(engine: Engine) -> Iterator[None]:
     """Runs an embedder for the length of the block, for people who keep no worker running."""
     process = subprocess.Popen(
-        worker_command("--quiet", "embedder"), stdin=subprocess.DEVNULL, start_new_session=True
+        worker_command("--quiet", "embedder"),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        env=os.environ | {"SCENEQL_SUPERVISED": "1"},
     )
     try:
         with Console(stderr=True).status(

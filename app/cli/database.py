@@ -5,7 +5,7 @@ import shutil
 import sys
 
 import click
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from app.config import get_settings
 from app.db import database_url, embedded, get_engine
@@ -42,7 +42,11 @@ def psql(options: tuple[str, ...]) -> None:
     program = shutil.which("psql") if settings.database_url else None
     if program is None:
         program = str(embedded(settings).binary("psql"))
-    os.execv(program, [program, database_url(), *options])
+    url = make_url(database_url())
+    # In the environment, because everybody can read the command lines of others.
+    password = {"PGPASSWORD": str(url.password)} if url.password else {}
+    address = url.set(password=None).render_as_string()
+    os.execve(program, [program, address, *options], os.environ | password)
 
 
 @db.command()

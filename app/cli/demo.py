@@ -10,7 +10,8 @@ import click
 from rich.console import Console
 from sqlalchemy import Engine
 
-from app.cli.children import temporary_embedder, worker_command
+from app import catalog
+from app.cli.children import run, temporary_embedder, worker_command
 from app.cli.database import open_database
 from app.cli.search import read_image, table_of
 from app.cli.services import EMBEDDER, listening, listening_at, run_all
@@ -49,9 +50,10 @@ def demo(no_serve: bool, host: str | None, port: int | None) -> int:
     get_settings.cache_clear()
     settings = listening_at(host, port)
     engine = open_database()
+    _refuse_other_libraries(engine)
     folder = settings.home / "demo"
     tasks = _render(folder)
-    if status := subprocess.run(worker_command("ingest", str(folder / "videos"))).returncode:
+    if status := run(worker_command("ingest", str(folder / "videos"))):
         return status
     console = Console()
     with temporary_embedder(engine):
@@ -61,6 +63,15 @@ def demo(no_serve: bool, host: str | None, port: int | None) -> int:
         return 1
     console.print(f"\nAll {len(tasks)} questions were answered with the scene they name.")
     return 0 if no_serve else run_all(settings, [EMBEDDER])
+
+
+def _refuse_other_libraries(engine: Engine) -> None:
+    state = catalog.status(engine)
+    if state.frames and not state.model_warning:
+        raise SceneqlError(
+            f"this home holds a library made with {state.model}; run the demo in another one: "
+            "SCENEQL_HOME=var/demo sceneql demo"
+        )
 
 
 def _render(folder: Path) -> list[Task]:
@@ -75,8 +86,9 @@ def _render(folder: Path) -> list[Task]:
 def _is_right(engine: Engine, task: Task, console: Console) -> bool:
     image = read_image(Path(task.image)) if task.image else None
     answer = search(engine, text=task.text, image=image, where=task.where, limit=HITS_SHOWN)
-    first = answer.hits[0]
-    right = first.path == task.path and first.start_s <= task.t_s < first.end_s
+    right = any(
+        hit.path == task.path and hit.start_s <= task.t_s < hit.end_s for hit in answer.hits[:1]
+    )
     mark = "[green]right[/]" if right else "[red]wrong[/]"
     console.print(f"\n[bold]{task}[/]   {mark}", highlight=False, soft_wrap=True)
     console.print(table_of(answer.hits))

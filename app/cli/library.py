@@ -1,7 +1,6 @@
 """`sceneql ingest` and `sceneql status`: what goes into the library and what is in it."""
 
 import json
-import subprocess
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app import catalog
-from app.cli.children import worker_command
+from app.cli.children import run, worker_command
 from app.cli.database import open_database
 from app.errors import BadRequestError
 
@@ -45,7 +44,7 @@ def ingest(
     if as_json:
         arguments.append("--json")
     arguments += ["--", *map(str, paths)]
-    return subprocess.run(worker_command(*arguments), check=False).returncode
+    return run(worker_command(*arguments))
 
 
 @click.command()

@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from app.cli.children import worker_command
+from app.cli.children import python_module, worker_command
 from app.cli.database import open_database
 from app.config import Settings, get_settings
 from app.db import embedded
 from app.errors import SceneqlError
-from app.supervisor import Service, supervise
+from app.supervisor import Service, end_with_parent, supervise
 
 WEB_THREADS = 8
 
@@ -22,7 +22,9 @@ INGEST = Service("ingest", worker_command("queue"))
 
 def listening(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a command that serves the page."""
-    port = click.option("--port", type=int, help="Port to listen on; SCENEQL_PORT, else 8080.")
+    port = click.option(
+        "--port", type=click.IntRange(1, 65535), help="Port to listen on; SCENEQL_PORT, else 8080."
+    )
     host = click.option("--host", help="Address to listen on; SCENEQL_HOST, else 127.0.0.1.")
     return host(port(command))
 
@@ -36,14 +38,17 @@ def serve(host: str | None, port: int | None) -> None:
     from app.web import create_app
 
     settings = listening_at(host, port)
+    if settings.supervised:
+        end_with_parent()
     page = create_app(open_database(), settings)
     try:
         server = waitress.create_server(
             page, host=settings.host, port=settings.port, threads=WEB_THREADS
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise SceneqlError(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; try --port"
+            f"cannot listen on {settings.host}:{settings.port}: {reason}; try --host and --port"
         ) from error
     _report(f"the page is at http://{settings.host}:{settings.port}/ (Ctrl-C stops it)")
     server.run()
@@ -73,9 +78,8 @@ def up(host: str | None, port: int | None) -> int:
 
 def run_all(settings: Settings, workers: Sequence[Service]) -> int:
     """Runs workers, page and embedded Postgres until Ctrl-C; returns the exit status."""
-    page = [sys.executable, "-m", "app.cli", "serve"]
-    page += ["--host", settings.host, "--port", str(settings.port)]
-    services = [*workers, Service("page", page)]
+    address = ["--host", settings.host, "--port", str(settings.port)]
+    services = [*workers, Service("page", python_module("app.cli", "serve", *address))]
     if settings.database_url:
         return supervise(services, _report)
     server = embedded(settings)

@@ -10,6 +10,7 @@ from app.errors import (
     BadRequestError,
     DatabaseUnavailableError,
     EmbedderAbsentError,
+    EmbedderTimeoutError,
     EmptyIndexError,
     ModelUnavailableError,
     SceneqlError,
@@ -20,6 +21,7 @@ STATUS: dict[type[SceneqlError], HTTPStatus] = {
     BadRequestError: HTTPStatus.BAD_REQUEST,
     DatabaseUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     EmbedderAbsentError: HTTPStatus.SERVICE_UNAVAILABLE,
+    EmbedderTimeoutError: HTTPStatus.SERVICE_UNAVAILABLE,
     EmptyIndexError: HTTPStatus.CONFLICT,
     ModelUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }

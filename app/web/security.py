@@ -36,7 +36,8 @@ HEADERS = {
 def protect(flask: Flask, settings: Settings) -> None:
     """Refuse foreign hosts, foreign forms and huge uploads; add the protecting headers."""
     flask.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
-    names = {"localhost", settings.host.lower()}
+    allowed = (name.strip().lower() for name in settings.allowed_hosts.split(","))
+    names = {"localhost", settings.host.lower(), *filter(None, allowed)}
 
     @flask.before_request
     def refuse_foreign_requests() -> None:
@@ -45,7 +46,7 @@ def protect(flask: Flask, settings: Settings) -> None:
             abort(
                 400,
                 f"This page does not answer as {host}: open http://localhost:{settings.port}, "
-                f"or start it with SCENEQL_HOST={host}.",
+                f"or start it with SCENEQL_ALLOWED_HOSTS={host}.",
             )
         origin = request.headers.get("Origin")
         if request.method == "POST" and origin and urlsplit(origin).netloc != request.host:

@@ -204,10 +204,10 @@ def create_tables() -> None:
         sa.Column("key", sa.Text(), nullable=False, comment="SHA-256 of the payload, in hex."),
         sa.Column(
             "id",
-            sa.BigInteger(),
-            sa.Identity(always=True),
+            sa.Uuid(),
+            server_default=sa.text("gen_random_uuid()"),
             nullable=False,
-            comment="What the notification to embedders carries.",
+            comment="Known to whoever made the request.",
         ),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.Column("embedding", HALFVEC(), nullable=True),

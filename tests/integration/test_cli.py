@@ -2,10 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 pytestmark = pytest.mark.usefixtures("settings_of_test")
 
@@ -63,23 +66,76 @@ def test_a_wrong_argument_gets_one_line(arguments: list[str], message: str) -> N
     assert refused.stdout == ""
 
 
-def test_a_database_that_does_not_answer_gets_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [["status"], ["search", "x"], ["ingest", __file__], ["ingest", "--background", __file__]],
+    ids=" ".join,
+)
+def test_a_database_that_does_not_answer_gets_one_line(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
 
-    refused = sceneql("status")
+    refused = sceneql(*command)
 
-    assert refused.returncode == 2
+    assert refused.returncode in (1, 2)
     assert "the database does not answer" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1, refused.stderr
 
 
-def test_an_address_that_is_none_gets_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "mysql://somewhere/else")
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("DATABASE_URL", "mysql://somewhere/else", "SceneQL needs postgresql://"),
+        ("DATABASE_URL", "postgresql://host:port/name", "write it as postgresql://"),
+        ("DATABASE_URL", "somewhere", "write it as postgresql://"),
+        ("SCENEQL_PORT", "many", "SCENEQL_PORT is wrong: "),
+    ],
+)
+def test_a_wrong_setting_gets_one_line(
+    variable: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
 
     refused = sceneql("status")
 
     assert refused.returncode == 2
-    assert "SceneQL needs postgresql://" in refused.stderr
+    assert message in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1, refused.stderr
+
+
+def test_an_address_written_for_sqlalchemy_serves_every_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = os.environ["DATABASE_URL"]
+    monkeypatch.setenv("DATABASE_URL", address.replace("postgresql:", "postgresql+psycopg:"))
+
+    assert sceneql("db", "url").stdout.strip() == address
+
+
+def test_a_module_in_the_current_folder_is_never_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "workers").mkdir()
+    (tmp_path / "workers" / "__main__.py").write_text("print('run from the current folder')")
+    command = shutil.which("sceneql", path=Path(sys.executable).parent)
+    assert command, "the project is not installed"
+    monkeypatch.chdir(tmp_path)
+
+    done = subprocess.run([command, "ingest", "nothing.mp4"], capture_output=True, text=True)
+
+    assert "run from the current folder" not in done.stdout
+    assert "there is no such file or folder" in done.stderr
+
+
+def test_a_newer_database_says_so(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+
+    refused = sceneql("status")
+
+    assert refused.returncode == 2
+    assert "made by a newer SceneQL" in refused.stderr
 
 
 def test_the_url_is_all_that_psql_needs() -> None:

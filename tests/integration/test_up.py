@@ -29,6 +29,9 @@ class Running:
     home: Path
     port: int
 
+    def postmaster_pid(self) -> int:
+        return int((self.home / "postgres/data/postmaster.pid").read_text().splitlines()[0])
+
     def healthy(self) -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5):
@@ -66,13 +69,12 @@ def running() -> Iterator[Running]:
 def test_a_killed_postgres_comes_back_and_ctrl_c_stops_everything(running: Running) -> None:
     running.wait_until(healthy=True)
     children = psutil.Process(running.process.pid).children(recursive=True)
-    postmaster = psutil.Process(
-        int((running.home / "postgres/data/postmaster.pid").read_text().splitlines()[0])
-    )
+    postmaster = psutil.Process(running.postmaster_pid())
 
     postmaster.send_signal(signal.SIGKILL)
     postmaster.wait(30)
     running.wait_until(healthy=True)
+    assert running.postmaster_pid() != postmaster.pid
 
     running.process.send_signal(signal.SIGINT)
     assert running.process.wait(60) == 0

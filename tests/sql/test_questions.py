@@ -115,6 +115,26 @@ def test_words_the_model_never_saw_are_named_in_a_notice(
     assert notices == ["the model never saw: zebra"]
 
 
+@pytest.mark.parametrize("kind", ["'clip'", "'sound'", "NULL"])
+def test_a_question_of_a_kind_that_nobody_answers_is_refused(
+    analyst: psycopg.Connection, kind: str
+) -> None:
+    with pytest.raises(psycopg.Error, match="a question is a text or an image"):
+        analyst.execute(f"SELECT request_embedding({kind}, 'x')")
+
+
+def test_whoever_listens_hears_that_something_is_asked_but_not_what(
+    engine: Engine, analyst: psycopg.Connection
+) -> None:
+    with psycopg.connect(address_of(engine), autocommit=True) as listener:
+        listener.execute("LISTEN sceneql_embed")
+        analyst.execute("SELECT request_embedding('text', 'a secret')")
+
+        heard = [notice.payload for notice in listener.notifies(timeout=5, stop_after=1)]
+
+    assert heard == [""]
+
+
 @pytest.mark.parametrize("length", [0, 2001])
 def test_a_question_of_the_wrong_length_is_refused(
     analyst: psycopg.Connection, length: int

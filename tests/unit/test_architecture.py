@@ -10,8 +10,9 @@ ROOT = Path(__file__).parent.parent.parent
 # For each package or module, what it may import of the project; the longest name that fits counts.
 MAY_IMPORT = {
     "app": (),
-    "app.config": (),
+    "app.config": ("app.errors",),
     "app.errors": (),
+    "app.failures": ("app.errors",),
     "app.embedded_account": ("app.errors",),
     "app.embedded_config": (),
     "app.embedded": ("app.errors", "app.embedded_account", "app.embedded_config"),
@@ -32,8 +33,8 @@ MAY_IMPORT = {
     "workers.sampling": ("app.errors",),
     "workers.video": ("app.errors", "workers.container", "workers.frames"),
     "workers.model": ("app.errors", "workers"),
-    "workers": ("app.config", "app.db", "app.catalog", "app.errors", "app.migrate", "app.models",
-                "app.queue", "workers"),
+    "workers": ("app.config", "app.db", "app.catalog", "app.errors", "app.failures", "app.migrate",
+                "app.models", "app.queue", "app.supervisor", "workers"),
 }  # fmt: skip
 
 HEAVY = ("torch", "torchvision", "open_clip", "cv2", "av", "scenedetect")

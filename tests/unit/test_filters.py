@@ -87,6 +87,8 @@ def test_values_are_bound_and_never_part_of_the_sql() -> None:
         ("title = 'unended", "opening ' without its closing one"),
         ("duration_s > long", "duration_s is a number, not 'long'"),
         ("duration_s > nan", "duration_s is a number"),
+        ("video_id = 99999999999999999999", "never as large"),
+        ("duration_s < 1" + "0" * 400, "never as large"),
         ("recorded_at > yesterday", "recorded_at is a date such as 2026-01-31"),
         ("tags > a", "tags have no order"),
         ("title = a\0b", "NUL"),

@@ -1,6 +1,6 @@
 -- Purpose: the one way to write a question. It runs with its owner's rights, so that an analyst who
 -- may write nothing may still ask, and ask again after an error.
-CREATE OR REPLACE FUNCTION request_embedding(kind text, payload bytea) RETURNS bigint
+CREATE OR REPLACE FUNCTION request_embedding(kind text, payload bytea) RETURNS uuid
     LANGUAGE plpgsql
     SECURITY DEFINER
     SET search_path = public, pg_temp
@@ -12,6 +12,9 @@ BEGIN
     IF active_id IS NULL THEN
         RAISE EXCEPTION 'the index is empty, so there is nothing to search'
             USING ERRCODE = 'SQ003', HINT = 'Index some videos first: sceneql ingest FOLDER.';
+    END IF;
+    IF kind IS NULL OR kind NOT IN ('text', 'image') THEN
+        RAISE EXCEPTION 'a question is a text or an image' USING ERRCODE = 'SQ002';
     END IF;
     IF kind = 'text' AND length(convert_from(payload, 'UTF8')) NOT BETWEEN 1 AND 2000 THEN
         RAISE EXCEPTION 'a question has 1 to 2,000 characters, not %',
@@ -30,7 +33,8 @@ BEGIN
         error = NULL
     RETURNING * INTO request;
     IF request.answered_at IS NULL THEN
-        PERFORM pg_notify('sceneql_embed', request.id::text);
+        -- Without a word of what is asked: anybody may listen.
+        NOTIFY sceneql_embed;
     END IF;
     RETURN request.id;
 END;
@@ -38,6 +42,6 @@ $$;
 
 COMMENT ON FUNCTION request_embedding(text, bytea) IS
     'Asks for the vector of a text (UTF-8, at most 2,000 characters) or an image (a picture file, '
-    'at most 20 MiB) and returns the number of the request, which embedding_answer takes.';
+    'at most 20 MiB) and returns the id of the request, which embedding_answer takes.';
 REVOKE ALL ON FUNCTION request_embedding(text, bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION request_embedding(text, bytea) TO sceneql_analyst;

@@ -1,7 +1,7 @@
 -- Purpose: the searchable words of a text in English, Russian and Chinese or Japanese, as the
 -- tables keep them. The configuration russian stems ASCII words as English and all others as
 -- Russian. The parser keeps a run of Han or kana as one token, so such runs are split into pairs of
--- neighbouring characters first; a query has to go through this function's twin, split_han, as well.
+-- neighbouring characters first; a query has to go through split_han as well.
 CREATE OR REPLACE FUNCTION to_words(document text) RETURNS tsvector
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC

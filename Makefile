@@ -1,0 +1,45 @@
+# make demo    a small library is rendered, indexed and asked, then served (SERVE=0: only asked)
+# make test    all tests, against a real Postgres
+# make lint    ruff and mypy
+PYTHON ?= python3
+SERVE ?= 1
+
+BIN := .venv/bin
+INSTALL := $(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt
+
+.PHONY: demo test lint format clean
+
+demo: .venv/installed
+	$(BIN)/sceneql demo $(if $(filter 0,$(SERVE)),--no-serve)
+
+test: .venv/installed-dev
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The libraries under var/ are no build products: they stay.
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache *.egg-info
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "SceneQL needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; \
+		exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	@echo "installing SceneQL and its packages (some minutes the first time)"
+	$(INSTALL) --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	@echo "installing what the tests need"
+	$(INSTALL) --editable '.[dev]'
+	@touch $@

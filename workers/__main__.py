@@ -1,0 +1,108 @@
+"""`python -m workers COMMAND`: the processes that need torch, cv2 or av, started by `sceneql`."""
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+from app.config import Settings, get_settings
+from app.errors import SceneqlError
+from app.failures import in_one_line
+from app.supervisor import NEEDS_A_PERSON, end_with_parent
+
+# A lower priority for work that nobody waits for: a machine in use stays usable.
+INGEST_NICENESS = 10
+
+
+def main() -> int:
+    """Runs one command; an error that a person can mend ends as one line and exit status 2."""
+    arguments = _parser().parse_args()
+    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("workers").setLevel(logging.WARNING if arguments.quiet else logging.INFO)
+    try:
+        settings = get_settings()
+        if settings.supervised:
+            end_with_parent()
+        return int(arguments.run(settings, arguments) or 0)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        line = in_one_line(error)
+        if line is None:
+            raise
+        print(f"sceneql: {line}", file=sys.stderr)
+        # The supervisor starts a process again unless a person is needed.
+        return NEEDS_A_PERSON if isinstance(error, SceneqlError) else 1
+
+
+# The imports are inside the commands because torch alone takes seconds, and because an embedder has
+# to be seen in the database before it loads anything.
+
+
+def _ingest(settings: Settings, arguments: argparse.Namespace) -> int:
+    from workers.ingest_command import ingest
+    from workers.sampling import Sampling
+
+    sampling = Sampling.parse(arguments.sampling)
+    return ingest(settings, arguments.paths, sampling, arguments.collection, as_json=arguments.json)
+
+
+def _enqueue(settings: Settings, arguments: argparse.Namespace) -> int:
+    from workers.enqueue_command import enqueue
+    from workers.sampling import Sampling
+
+    sampling = Sampling.parse(arguments.sampling)
+    return enqueue(settings, arguments.paths, sampling, arguments.collection)
+
+
+def _embedder(settings: Settings, _arguments: argparse.Namespace) -> None:
+    from workers.embedder import run
+
+    run(settings)
+
+
+def _queue(settings: Settings, _arguments: argparse.Namespace) -> None:
+    from workers.tasks import run
+
+    os.nice(INGEST_NICENESS)
+    run(settings)
+
+
+def _demo(_settings: Settings, arguments: argparse.Namespace) -> None:
+    from workers.demo_command import render
+
+    render(arguments.folder.absolute())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
+    parser.add_argument("--quiet", action="store_true", help="log nothing but warnings")
+    commands = parser.add_subparsers(required=True)
+
+    files = argparse.ArgumentParser(add_help=False)
+    files.add_argument("paths", nargs="+", type=Path)
+    files.add_argument("--sampling", default="scenes:3")
+    files.add_argument("--collection")
+
+    ingest = commands.add_parser("ingest", parents=[files], help="index files and folders")
+    ingest.add_argument("--json", action="store_true")
+    ingest.set_defaults(run=_ingest)
+
+    enqueue = commands.add_parser("enqueue", parents=[files], help="leave files to a worker")
+    enqueue.set_defaults(run=_enqueue)
+
+    embedder = commands.add_parser("embedder", help="answer questions")
+    embedder.set_defaults(run=_embedder)
+
+    queue = commands.add_parser("queue", help="take ingest jobs from the queue")
+    queue.set_defaults(run=_queue)
+
+    demo = commands.add_parser("demo", help="render the library of sample videos")
+    demo.add_argument("folder", type=Path)
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""`python -m workers enqueue`: leaves files to a running worker."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.config import Settings
+from app.db import get_engine
+from app.migrate import ensure_current
+from app.queue import enqueue_ingest
+from workers.library import find_media
+from workers.sampling import Sampling
+
+
+def enqueue(
+    settings: Settings, paths: Sequence[Path], sampling: Sampling, collection: str | None
+) -> int:
+    """Queues the media files that the paths name or hold; the status is 1 if a path held none."""
+    ensure_current(get_engine(settings), settings)
+    found = find_media(paths)
+    for path, reason in found.failures:
+        print(f"failed  {path}: {reason}", file=sys.stderr)
+    queued = enqueue_ingest([str(path) for path in found.files], str(sampling), collection)
+    print(
+        f"{queued} files queued, {len(found.files) - queued} were in the queue already; "
+        "`sceneql status` shows the queue",
+        file=sys.stderr,
+    )
+    return 1 if found.failures else 0

@@ -1,0 +1,71 @@
+"""The model belongs to the index: the first ingest decides, everybody after that follows."""
+
+from sqlalchemy import Connection, Engine, SmallInteger, cast, func, select, text
+
+from app.catalog import active_model
+from app.config import Settings
+from app.errors import ModelUnavailableError
+from app.models import EmbeddingModel, Video
+from workers.model import Model, ModelId, choose, load
+
+# Any number would do, as long as every process that names the index's model takes the same.
+CLAIM_LOCK = 20265_1
+
+
+def load_for_ingest(engine: Engine, settings: Settings) -> Model:
+    """The index's own model, or for an empty index the one that is chosen or can be had.
+
+    Raises ModelUnavailableError if it cannot be loaded, or if another one was chosen.
+    """
+    with engine.connect() as connection:
+        model_id = _model_of_index(connection)
+    if model_id is None:
+        model_id = choose(settings.model, settings.weights_dir)
+    elif settings.model and ModelId.parse(settings.model) != model_id:
+        raise _another_model(model_id, settings.model)
+    return load(model_id, settings.weights_dir)
+
+
+def claim(engine: Engine, model: Model) -> int:
+    """Makes the model the index's own, if the index is empty, and returns its id there.
+
+    Raises ModelUnavailableError if the index has frames of another model. An index without frames
+    may still change its model; write_video makes sure that it writes for the one it has.
+    """
+    with engine.begin() as connection:
+        connection.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
+        # Behind a reader of moments that never ends, activating would make all others wait, too.
+        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+        owner = _model_of_index(connection)
+        if owner is not None and owner != model.id:
+            raise _another_model(owner, str(model.id))
+        name, pretrained = model.id.name, model.id.pretrained
+        row = connection.execute(
+            select(EmbeddingModel.id, EmbeddingModel.active).where(
+                EmbeddingModel.name == name, EmbeddingModel.pretrained == pretrained
+            )
+        ).one_or_none()
+        if row is not None and row.active:
+            return int(row.id)
+        added = func.add_model(name, pretrained, model.dim)
+        model_id = int(row.id if row else connection.execute(select(added)).scalar_one())
+        connection.execute(select(func.activate_model(cast(model_id, SmallInteger))))
+        return model_id
+
+
+def _model_of_index(connection: Connection) -> ModelId | None:
+    """The model that the indexed frames were embedded with, or None if there are none yet."""
+    active = active_model(connection)
+    if active is None:
+        return None
+    has_frames = select(Video.id).where(Video.frame_count > 0).exists()
+    if not connection.execute(select(has_frames)).scalar_one():
+        return None
+    return ModelId(active.name, active.pretrained)
+
+
+def _another_model(owner: ModelId, other: str) -> ModelUnavailableError:
+    return ModelUnavailableError(
+        f"this index was made with {owner}, so {other} cannot add to it; unset SCENEQL_MODEL, "
+        "or name another SCENEQL_HOME for an index of its own"
+    )

@@ -1,0 +1,118 @@
+"""Which files there are and which of them the index knows."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from app.errors import MediaError
+from app.models import Video, VideoFile
+
+# What a folder is searched for. A file that is named outright is tried whatever it is called.
+MEDIA_SUFFIXES = {
+    *(".3gp", ".apng", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"),
+    *(".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
+}
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What tells whether a file has changed since it was last read."""
+
+    size_bytes: int
+    mtime: datetime
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files to look at, and the paths that lead to none, with the reason."""
+
+    files: tuple[Path, ...]
+    failures: tuple[tuple[Path, str], ...]
+
+
+def find_media(paths: Iterable[Path]) -> Found:
+    """The media files that the paths name or hold, each once, as absolute paths.
+
+    Folders are searched throughout; hidden files and folders and links to folders are left out.
+    """
+    files: list[Path] = []
+    failures: list[tuple[Path, str]] = []
+    for path in (Path(os.path.abspath(path)) for path in paths):  # noqa: PTH100 - keeps links.
+        if path.is_dir():
+            inside = _media_below(path)
+            files += inside
+            if not inside:
+                failures.append((path, "the folder holds no video files"))
+        elif path.exists() or path.is_symlink():
+            files.append(path)
+        else:
+            failures.append((path, "there is no such file or folder"))
+    named: list[Path] = []
+    for path in dict.fromkeys(files):
+        shown = _readable_name(path)
+        if shown == str(path):
+            named.append(path)
+        else:
+            failures.append((Path(shown), "its name is not UTF-8, so it cannot be kept: rename it"))
+    return Found(tuple(named), tuple(failures))
+
+
+def _readable_name(path: Path) -> str:
+    """The path as text that can be shown and stored; another text if its bytes are not UTF-8."""
+    return os.fsencode(path).decode(errors="replace")
+
+
+def _media_below(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found.extend(
+            Path(parent, name)
+            for name in sorted(names)
+            if not name.startswith(".") and Path(name).suffix.lower() in MEDIA_SUFFIXES
+        )
+    return found
+
+
+def file_state(path: Path) -> FileState:
+    """Size and modification time; raises MediaError if the file cannot be looked at."""
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise MediaError(f"cannot be read: {error.strerror}") from error
+    # Postgres keeps microseconds, so that is what can be compared.
+    try:
+        mtime = datetime.fromtimestamp(stat.st_mtime_ns // 1000 / 1e6, UTC)
+    except (ValueError, OverflowError) as error:
+        raise MediaError("its modification time is out of any calendar; touch the file") from error
+    return FileState(stat.st_size, mtime)
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of the file's bytes, in hex; raises MediaError if they cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MediaError(f"cannot be read: {error.strerror}") from error
+
+
+def is_indexed(connection: Connection, path: Path, state: FileState) -> bool:
+    """Whether this very file, unchanged, belongs to an indexed video."""
+    known = (
+        select(VideoFile.path)
+        .join(Video, Video.id == VideoFile.video_id)
+        .where(
+            VideoFile.path == str(path),
+            VideoFile.size_bytes == state.size_bytes,
+            VideoFile.mtime == state.mtime,
+            VideoFile.state == "present",
+            Video.status == "indexed",
+        )
+    )
+    return connection.execute(known).first() is not None
