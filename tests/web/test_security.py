@@ -52,7 +52,7 @@ def test_a_name_that_was_rebound_to_this_machine_is_refused(client: FlaskClient)
     reply = client.get("/", headers={"Host": "attacker.example"})
 
     assert reply.status_code == 400
-    assert "SCENEQL_HOST=attacker.example" in reply.text
+    assert "SCENEQL_ALLOWED_HOSTS=attacker.example" in reply.text
 
 
 def test_another_site_cannot_send_the_form(client: FlaskClient) -> None:

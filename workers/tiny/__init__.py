@@ -1,0 +1,1 @@
+"""The tiny CLIP shipped with SceneQL: it knows drawn shapes, and needs no download."""
