@@ -87,7 +87,7 @@ def test_title_and_date_are_in_the_file_and_the_rest_is_beside_it(folder: Path, 
     assert info.subtitles == bool(script.subtitles)
     assert sidecar == {
         "collection": script.collection,
-        "tags": list(script.tags),
+        "tags": [*script.tags, "demo"],
         "metadata": dict(script.metadata),
     }
 
