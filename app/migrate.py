@@ -59,14 +59,15 @@ def is_current(engine: Engine) -> bool:
 def ensure_current(engine: Engine, settings: Settings) -> None:
     """Migrates the embedded database if need be; one's own is never changed without being asked.
 
-    Raises DatabaseUnavailableError if one's own database has an older schema.
+    Raises DatabaseUnavailableError if one's own database has an older schema, or lacks the
+    settings, as after a restore.
     """
-    if is_current(engine):
+    current = is_current(engine)
+    if current and _is_configured(engine):
         return
     if settings.database_url:
-        raise DatabaseUnavailableError(
-            "the database has no SceneQL schema, or an older one; run: sceneql db upgrade"
-        )
+        lacks = "SceneQL's settings" if current else "SceneQL's schema, or has an older one"
+        raise DatabaseUnavailableError(f"the database lacks {lacks}; run: sceneql db upgrade")
     upgrade(engine)
 
 
@@ -80,6 +81,21 @@ def configure(engine: Engine) -> None:
             cursor.execute(script)
     # Sessions that were opened before know nothing of new settings.
     engine.dispose()
+
+
+def _is_configured(engine: Engine) -> bool:
+    """Whether the settings are in force, which a restore or a migration cut short leaves out."""
+    with engine.connect() as connection:
+        # The server knows the settings of the extension only once its library is loaded.
+        connection.execute(text("SELECT '[1]'::vector"))
+        return bool(
+            connection.execute(
+                text(
+                    "SELECT current_setting('hnsw.iterative_scan') <> 'off' "
+                    "AND to_regrole('sceneql_analyst') IS NOT NULL"
+                )
+            ).scalar_one()
+        )
 
 
 def _check_server(engine: Engine) -> None:

@@ -7,7 +7,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
 
-from app.migrate import SQL_FOLDER, configure, downgrade, is_current, upgrade
+from app.config import Settings
+from app.errors import DatabaseUnavailableError
+from app.migrate import (
+    SQL_FOLDER,
+    configure,
+    downgrade,
+    ensure_current,
+    is_current,
+    upgrade,
+)
 from app.models import Base
 from migrations.env_filter import is_managed
 from tests.conftest import Databases
@@ -86,6 +95,38 @@ def test_migrating_twice_changes_nothing(empty_engine: Engine) -> None:
 
     assert is_current(empty_engine)
     assert catalog(empty_engine) == first
+
+
+def lose_the_settings(engine: Engine) -> None:
+    """What a restore, or a migration that was cut short, leaves of them."""
+    with engine.begin() as connection:
+        name = connection.execute(text("SELECT quote_ident(current_database())")).scalar_one()
+        connection.execute(text(f"ALTER DATABASE {name} RESET ALL"))
+    engine.dispose()
+
+
+def test_settings_that_were_lost_are_put_back_in_the_embedded_database(
+    empty_engine: Engine,
+) -> None:
+    upgrade(empty_engine)
+    lose_the_settings(empty_engine)
+
+    ensure_current(empty_engine, Settings.model_construct(database_url=None))
+
+    with empty_engine.connect() as connection:
+        scan = connection.execute(text("SHOW hnsw.iterative_scan")).scalar_one()
+    assert scan == "strict_order"
+
+
+def test_settings_that_were_lost_in_ones_own_database_are_a_line_that_names_the_cure(
+    empty_engine: Engine,
+) -> None:
+    upgrade(empty_engine)
+    lose_the_settings(empty_engine)
+    own = Settings.model_construct(database_url="postgresql://db.example/library")
+
+    with pytest.raises(DatabaseUnavailableError, match=r"settings; run: sceneql db upgrade"):
+        ensure_current(empty_engine, own)
 
 
 def test_the_models_in_python_are_the_tables_in_the_database(engine: Engine) -> None:
