@@ -40,7 +40,7 @@ def test_its_weights_are_small_enough_to_ship() -> None:
 
 def test_it_is_loaded_like_any_other_model(model: Model) -> None:
     assert model.id == TINY
-    assert model.dim == 64
+    assert model.dim == 128
     np.testing.assert_allclose(np.linalg.norm(model.encode_texts(["a star"])), 1, atol=1e-6)
 
 
@@ -48,9 +48,8 @@ def test_it_finds_pictures_and_captions_of_pairs_of_words_it_never_saw_together(
     model: Model,
 ) -> None:
     by_text, by_image = recall(model, set_exam(seed=0))
-    # The goal is 0.9 both ways; these weights, whose training was cut short, reach 0.88.
-    assert by_text >= 0.85
-    assert by_image >= 0.85
+    assert by_text >= 0.9
+    assert by_image >= 0.9
 
 
 RED_CIRCLE = Shape("circle", "red", x=0.3, y=0.5, size=0.3)
@@ -79,6 +78,10 @@ FRAMES = {
 }
 
 
+# A larger purple circle comes before the blue one, and three stars before one.
+BLURRED = pytest.mark.xfail(strict=True, reason="the tiny model does not tell these apart")
+
+
 @pytest.mark.parametrize(
     ("text", "best"),
     [
@@ -86,13 +89,15 @@ FRAMES = {
         ("red circle", "red circle"),
         ("blue square", "blue square"),
         ("the blue box", "blue square"),
-        ("a blue circle", "red square and blue circle"),
+        pytest.param("a blue circle", "red square and blue circle", marks=BLURRED),
         ("a red square next to a blue circle", "red square and blue circle"),
         ("green triangle on a yellow background", "green triangle on yellow"),
         ("green triangle on white", "green triangle on white"),
         ("three stars", "three stars"),
-        ("a single star", "one star"),
+        pytest.param("a single star", "one star", marks=BLURRED),
+        ("large purple circle on the left", "purple circle at the left"),
         ("large purple circle on the right", "purple circle at the right"),
+        ("a small purple circle", "small purple circle at the left"),
         ("striped heart", "striped heart"),
         ("an empty black background", "nothing"),
     ],

@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from workers.tiny.drawing import COLOURS, SHAPES, TEXTURES, Picture, Shape, draw
+from workers.tiny.drawing import BACKGROUNDS, COLOURS, SHAPES, TEXTURES, Picture, Shape, draw
 from workers.tiny.exam import set_exam
 from workers.tiny.examples import truth_table
 from workers.tiny.language import Claim, Thing, sample_claim, say, vocabulary
@@ -103,9 +103,17 @@ def test_training_shows_no_pair_of_words_that_is_held_out() -> None:
 
 
 def test_a_fair_share_of_the_pairs_is_held_out() -> None:
-    pairs = [(kind, colour) for kind in SHAPES for colour in COLOURS]
-    held_out = [pair for pair in pairs if is_held_out(*pair, None, None, None)]
-    assert 0.05 < len(held_out) / len(pairs) < 0.2
+    of_kinds = [
+        *((kind, colour, None, None, None) for kind in SHAPES for colour in COLOURS),
+        *((kind, None, size, None, None) for kind in SHAPES for size in ("small", "large")),
+        *((kind, None, None, texture, None) for kind in SHAPES for texture in TEXTURES[1:]),
+    ]
+    backgrounds = [
+        (None, colour, None, None, background) for colour in COLOURS for background in BACKGROUNDS
+    ]
+    for pairs in (of_kinds, backgrounds):
+        held_out = [pair for pair in pairs if is_held_out(*pair)]
+        assert 0.03 < len(held_out) / len(pairs) < 0.15
 
 
 def test_each_caption_of_the_exam_is_true_of_its_own_picture_only() -> None:

@@ -70,6 +70,7 @@ class Batches(IterableDataset[Batch]):
     def _sample(self, random: Random) -> Batch:
         pictures: list[Picture] = []
         images: list[NDArray[np.uint8]] = []
+        claims: list[Claim] = []
         for _ in range(self._families):
             aspect = random.choice(ASPECTS)
             family = [sample_seen(random, aspect)]
@@ -77,11 +78,11 @@ class Batches(IterableDataset[Batch]):
                 family.append(sample_variant(random, random.choice(family), aspect))
             pictures += family
             images += [self._photograph(random, picture, aspect) for picture in family]
-        claims = [
-            sample_claim(random, picture, full=full)
-            for picture in pictures
-            for full in (False, True)
-        ]
+            claims += [
+                _telling_claim(random, picture, family, full=full)
+                for picture in family
+                for full in (False, True)
+            ]
         texts = [_with_noise(random, say(random, claim)) for claim in claims]
         backgrounds = list(BACKGROUNDS)
         return Batch(
@@ -97,6 +98,17 @@ class Batches(IterableDataset[Batch]):
         image = degrade(random, draw(picture, round(height * aspect), height))
         method = random.choice((cv2.INTER_AREA, cv2.INTER_AREA, cv2.INTER_LINEAR))
         return np.asarray(cv2.resize(image, (self._side, self._side), interpolation=method))
+
+
+def _telling_claim(
+    random: Random, picture: Picture, family: Sequence[Picture], *, full: bool
+) -> Claim:
+    """Something true of a picture and, if chance finds such, of few others of its family.
+
+    By chance, what tells it from them is seldom said: where things are, above all.
+    """
+    claims = [sample_claim(random, picture, full=full) for _ in range(3)]
+    return min(claims, key=lambda claim: sum(map(claim.is_true, family)))
 
 
 def truth_table(claims: Sequence[Claim], pictures: Sequence[Picture]) -> NDArray[np.bool_]:

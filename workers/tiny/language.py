@@ -178,7 +178,7 @@ def sample_claim(random: Random, picture: Picture, *, full: bool) -> Claim:
 def _sample_thing(random: Random, shape: Shape, picture: Picture, *, full: bool) -> Thing:
     """Something true of a shape, and of how many there are like it."""
     place: tuple[str | None, str | None] = (None, None)
-    if random.random() < 0.35:
+    if random.random() < 0.5:
         beside, upright = column(shape), row(shape)
         places = ((beside, None), (None, upright), (beside, upright), (beside, upright))
         place = random.choice([place, *(words for words in places if words in PLACES)])
@@ -192,7 +192,7 @@ def _sample_thing(random: Random, shape: Shape, picture: Picture, *, full: bool)
         row=place[1],
     )
     alike = sum(thing.fits(other) for other in picture.shapes)
-    says_count = random.random() < (0.8 if alike > 1 else 0.04)
+    says_count = random.random() < (0.8 if alike > 1 else 0.08)
     return replace(thing, count=alike) if says_count else thing
 
 

@@ -22,7 +22,8 @@ _THIRDS = ((0.06, 0.3), (0.42, 0.58), (0.7, 0.94))
 
 _COUNT_WEIGHTS = (4, 44, 40, 7, 5)
 _MAX_COUNT = len(_COUNT_WEIGHTS) - 1
-_HELD_OUT_OF_256 = 28
+_CHANGE_WEIGHTS = {"colour": 2, "kind": 2, "place": 3, "size": 1, "texture": 1, "count": 1}
+_HELD_OUT_OF_256 = 20
 _UNMARKED = ("medium", "plain")
 """What a shape is when nothing is said of it."""
 
@@ -57,8 +58,8 @@ def is_held_out(
 ) -> bool:
     """Whether training never shows two of these words together.
 
-    A hash picks about one in nine of the pairs colour and kind, size and kind, texture and kind,
-    and colour and background. None: the word is not said.
+    A hash picks about one in thirteen of the pairs colour and kind, size and kind, texture and
+    kind, and colour and background. None: the word is not said.
     """
     pairs = [(colour, kind), (size, kind), (texture, kind), (colour, background)]
     return any(_is_picked(*pair) for pair in pairs if None not in pair and pair[0] not in _UNMARKED)
@@ -122,7 +123,7 @@ def _shows_held_out(picture: Picture) -> bool:
 
 
 def _change(random: Random, picture: Picture) -> Picture:
-    """Change the background, one shape, or the number of shapes; or let two shapes swap a trait."""
+    """Change the background, one shape or their number, mirror the picture, or swap a trait."""
     if not picture.shapes or random.random() < 0.1:
         return replace(picture, background=random.choice(list(BACKGROUNDS)))
     shapes = list(picture.shapes)
@@ -130,9 +131,12 @@ def _change(random: Random, picture: Picture) -> Picture:
         one, other = random.sample(range(len(shapes)), 2)
         shapes[one], shapes[other] = _swap(random, shapes[one], shapes[other])
         return replace(picture, shapes=tuple(shapes))
+    if random.random() < 0.15:
+        return replace(picture, shapes=_mirror(random, shapes))
     index = random.randrange(len(shapes))
     fresh = _sample_shape(random, picture.background, crowd=len(shapes))
-    match random.choice(("colour", "colour", "kind", "kind", "place", "size", "texture", "count")):
+    [change] = random.choices(list(_CHANGE_WEIGHTS), list(_CHANGE_WEIGHTS.values()))
+    match change:
         case "colour":
             shapes[index] = replace(shapes[index], colour=fresh.colour)
         case "kind":
@@ -148,6 +152,12 @@ def _change(random: Random, picture: Picture) -> Picture:
         case "count":
             del shapes[index]
     return replace(picture, shapes=tuple(shapes))
+
+
+def _mirror(random: Random, shapes: Sequence[Shape]) -> tuple[Shape, ...]:
+    if random.random() < 0.5:
+        return tuple(replace(shape, x=1 - shape.x) for shape in shapes)
+    return tuple(replace(shape, y=1 - shape.y) for shape in shapes)
 
 
 def _swap(random: Random, one: Shape, other: Shape) -> tuple[Shape, Shape]:
