@@ -35,7 +35,11 @@ server.start()
 with psycopg.connect(server.url()) as connection:
     print(connection.execute("SELECT pg_postmaster_start_time()::text").fetchone()[0], flush=True)
 """
-START_AND_STAY = START + "import time\ntime.sleep(60)\n"
+# Tests that run in the background of a shell are started with Ctrl-C ignored, and hand that on.
+START_AND_STAY = (
+    "import signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    f"{START}time.sleep(60)\n"
+)
 
 NewServer = Callable[..., EmbeddedPostgres]
 
