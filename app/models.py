@@ -141,6 +141,8 @@ class Frame(Base):
             ["video_id", "scene_no"], ["scenes.video_id", "scenes.scene_no"], ondelete="CASCADE"
         ),
         Index("frames_video_id_scene_no_idx", "video_id", "scene_no"),
+        # The frames with the smallest hashes are a sample of the library that is always current.
+        Index("frames_sample_idx", text("hashint8extended(video_id, frame_no::bigint)")),
         {"comment": "The frames that were chosen to stand for their scenes."},
     )
 
@@ -155,7 +157,14 @@ class Frame(Base):
 
 class Fingerprint(Base):
     __tablename__ = "fingerprints"
-    __table_args__ = ({"comment": "Two perceptual hashes a second, for finding copies."},)
+    # A copy's hash differs in some bits, but in one of its four pieces in one bit at most.
+    __table_args__ = (
+        *(
+            Index(f"fingerprints_piece_{start}_idx", text(f"substring(phash, {start}, 16)"))
+            for start in (1, 17, 33, 49)
+        ),
+        {"comment": "Two perceptual hashes a second, for finding copies."},
+    )
 
     video_id: Mapped[int] = mapped_column(
         BigInteger, ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True
@@ -237,3 +246,20 @@ class QueryEmbedding(Base):
     error: Mapped[str | None]
     requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
     answered_at: Mapped[datetime | None]
+
+
+class KeptRanking(Base):
+    __tablename__ = "kept_rankings"
+    __table_args__ = (
+        Index("kept_rankings_kept_at_idx", "kept_at"),
+        {"comment": "Answers of which further pages may be asked for a while."},
+    )
+
+    # Not a number: an answer is shown to whoever knows its token.
+    token: Mapped[UUID] = mapped_column(
+        Uuid, primary_key=True, server_default=text("gen_random_uuid()")
+    )
+    kept_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    hits: Mapped[list[list[Any]]] = mapped_column(
+        JSONB, comment="Video, frame, similarity, z, matched_by and is_exact of each hit."
+    )

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 LUMA_SIDE = 32
 _LOW_FREQUENCIES = 8
+_LEAST_DEVIATION = 2.0
 
 
 def phash(luma: NDArray[np.uint8]) -> int:
@@ -21,8 +22,10 @@ def phash(luma: NDArray[np.uint8]) -> int:
 
     Returns:
         0 to 2**64 - 1, the lowest frequency in the highest bit; compare by the number of bits that
-        differ.
+        differ. 0 stands for a blank picture, which looks like any other blank one.
     """
+    if luma.std() < _LEAST_DEVIATION:
+        return 0
     frequencies = cv2.dct(luma.astype(np.float32))
     low = frequencies[1 : _LOW_FREQUENCIES + 1, 1 : _LOW_FREQUENCIES + 1]
     return int.from_bytes(np.packbits(low > np.median(low)).tobytes())

@@ -76,6 +76,17 @@ def test_up_down_and_up_again_leave_the_same_catalog(empty_engine: Engine) -> No
     assert catalog(empty_engine) == first
 
 
+def test_a_step_down_and_up_again_leaves_a_model_as_a_new_one(empty_engine: Engine) -> None:
+    upgrade(empty_engine)
+    add_active_model(empty_engine)
+    first = catalog(empty_engine)
+
+    downgrade(empty_engine, "0001")
+    upgrade(empty_engine)
+
+    assert catalog(empty_engine) == first
+
+
 def test_a_downgrade_leaves_nothing_even_with_two_models(empty_engine: Engine) -> None:
     upgrade(empty_engine)
     add_active_model(empty_engine, "first", dim=64)
