@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, or_, select, text
 
+from app.errors import BadRequestError
 from app.filters import video_filter
 from app.models import EmbeddingModel, Frame, Scene, Video, VideoFile
 
@@ -144,6 +145,54 @@ def count_videos(engine: Engine, *, where: str | None = None) -> int:
     with engine.connect() as connection:
         wanted = select(func.count()).select_from(Video).where(video_filter(where))
         return int(connection.execute(wanted).scalar_one())
+
+
+def find_video(engine: Engine, name: str) -> int:
+    """The id of the indexed video that has this id, path, file name or title.
+
+    Raises BadRequestError if there is none, or more than one.
+    """
+    conditions = [Video.path == str(Path(name).absolute()), Video.title == name]
+    if "/" not in name:
+        conditions.append(func.regexp_replace(Video.path, "^.*/", "") == name)
+    if name.isascii() and name.isdigit() and len(name) < 19:
+        conditions.append(Video.id == int(name))
+    wanted = select(Video.id, Video.title).where(
+        or_(*conditions), Video.status == "indexed", Video.path.is_not(None)
+    )
+    with engine.connect() as connection:
+        found = connection.execute(wanted.order_by(Video.id).limit(10)).all()
+    if not found:
+        raise BadRequestError(
+            f"there is no indexed video {name!r}; name one by its id, file or title"
+        )
+    if len(found) > 1:
+        ids = ", ".join(f"{video.id} ({video.title})" for video in found)
+        raise BadRequestError(f"{name!r} is more than one video; name one by its id: {ids}")
+    return int(found[0].id)
+
+
+def frame_at(engine: Engine, video_id: int, t_s: float) -> int:
+    """The number of the indexed frame that is nearest to a time; raises BadRequestError."""
+    wanted = (
+        select(Frame.frame_no)
+        .where(Frame.video_id == video_id)
+        .order_by(func.abs(Frame.t_s - t_s), Frame.frame_no)
+        .limit(1)
+    )
+    with engine.connect() as connection:
+        frame_no = connection.execute(wanted).scalar_one_or_none()
+    if frame_no is None:
+        raise BadRequestError(f"video {video_id} has no indexed frames")
+    return int(frame_no)
+
+
+def list_frames(engine: Engine, video_id: int) -> tuple[tuple[int, float], ...]:
+    """Number and time in seconds of each indexed frame of a video, in order."""
+    wanted = select(Frame.frame_no, Frame.t_s).where(Frame.video_id == video_id)
+    with engine.connect() as connection:
+        rows = connection.execute(wanted.order_by(Frame.frame_no)).all()
+    return tuple((row.frame_no, row.t_s) for row in rows)
 
 
 def thumbnail(engine: Engine, video_id: int, frame_no: int) -> Thumbnail | None:

@@ -45,7 +45,7 @@ def ask(connection: Connection, payload: str | bytes) -> Question:
     EmptyIndexError, EmbedderTimeoutError, and EmbedderAbsentError at once if nobody is there.
     """
     kind = "text" if isinstance(payload, str) else "image"
-    data = _checked_text(payload) if isinstance(payload, str) else _checked_image(payload)
+    data = text_bytes(payload) if isinstance(payload, str) else _checked_image(payload)
     with sql_errors():
         request = connection.execute(
             text("SELECT request_embedding(:kind, :payload)"), {"kind": kind, "payload": data}
@@ -84,7 +84,8 @@ def sql_errors() -> Iterator[None]:
         raise
 
 
-def _checked_text(words: str) -> bytes:
+def text_bytes(words: str) -> bytes:
+    """A question in words as the embedder reads it; raises BadRequestError for what is none."""
     words = words.strip()
     if not words:
         raise BadRequestError("the question is empty; ask for something, such as: a red circle")

@@ -1,59 +1,65 @@
 """Searches by the SQL functions: a question and a filter in, typed hits out."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     Connection,
-    DateTime,
     Double,
     Engine,
+    Function,
     Integer,
-    TableValuedAlias,
     Text,
-    cast,
     column,
     func,
+    literal,
+    null,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.catalog import active_model
 from app.errors import BadRequestError
 from app.filters import video_filter
-from app.models import Video
-from app.questions import Question, ask, sql_errors
+from app.models import Scene, Video
+from app.questions import ask, sql_errors, text_bytes
 
 MAX_LIMIT = 1000
+MOMENTS_EACH = 3
 
-# Which hits share a scene is known only once they are there, so more frames are asked for than
-# scenes are wanted, and still more where that was not enough.
-FRAMES_PER_SCENE = 4
+# What comes first where videos are ranked.
+VIDEO_COLUMNS = (column("video_rank", Integer), column("video_similarity", Double))
 
-# What the functions search_text, search_image, search_like and search_vector return.
-STREAM_COLUMNS = (
+# What the functions that return moment_hit give.
+MOMENT_COLUMNS = (
+    column("rank", Integer),
     column("video_id", BigInteger),
     column("title", Text),
-    column("description", Text),
-    column("collection", Text),
-    column("tags", ARRAY(Text)),
-    column("metadata", JSONB),
-    column("recorded_at", DateTime(timezone=True)),
-    column("duration_s", Double),
     column("path", Text),
     column("scene_no", Integer),
     column("start_s", Double),
     column("end_s", Double),
     column("frame_no", Integer),
     column("t_s", Double),
-    column("said", Text),
-    column("distance", Double),
+    column("similarity", Double),
+    column("z", Double),
+    column("matched_by", ARRAY(Text)),
+    column("is_exact", Boolean),
 )
+
+
+@dataclass(frozen=True)
+class FrameKey:
+    """A frame of the library."""
+
+    video_id: int
+    frame_no: int
 
 
 @dataclass(frozen=True)
@@ -72,17 +78,15 @@ class Hit:
     end_s: float
     frame_no: int
     t_s: float
-    distance: float
     said: str | None
+    similarity: float | None
+    """Cosine similarity, -1 to 1; None where only keywords were asked for."""
+    z: float | None
+    """How many deviations the similarity lies above that of frames that do not answer."""
+    matched_by: tuple[str, ...]
+    """Of picture, words and subtitles, what was found."""
+    is_exact: bool
     indexed_at: datetime
-
-    @property
-    def similarity(self) -> float:
-        """Cosine similarity, -1 to 1."""
-        return 1 - self.distance
-
-
-STREAM_FIELDS = [field.name for field in fields(Hit) if field.name != "indexed_at"]
 
 
 @dataclass(frozen=True)
@@ -101,75 +105,116 @@ def search(
     *,
     text: str | None = None,
     image: bytes | None = None,
+    keywords: str | None = None,
+    like: FrameKey | None = None,
     where: str | None = None,
     limit: int = 20,
+    by_video: bool = False,
+    min_similarity: float | None = None,
+    min_z: float | None = None,
+    exact: bool = False,
 ) -> Answer:
     """The scenes nearest to the words, the picture, or both together, best first.
 
-    A scene counts by its best frame. `where` is a filter as app.filters reads it. Raises
-    BadRequestError, EmptyIndexError, and if the question is new EmbedderAbsentError or
-    EmbedderTimeoutError.
+    A scene counts by its best frame. In the words, -this is what is not wanted. `keywords` are
+    looked for in titles, tags and subtitles as well. `like` asks for what looks like a frame of the
+    library, and for nothing else. `where` is a filter as app.filters reads it. `by_video` gives at
+    most `limit` videos, a video's best scenes one after the other. Raises BadRequestError,
+    EmptyIndexError, and if the question is new EmbedderAbsentError or EmbedderTimeoutError.
     """
     started = time.monotonic()
-    if not 1 <= limit <= MAX_LIMIT:
-        raise BadRequestError(
-            f"the limit is {limit}; between 1 and {MAX_LIMIT:,} hits can be asked"
-        )
-    words = (text or "").strip()
-    if not words and image is None:
+    check_limit(limit)
+    words, sought = (text or "").strip(), (keywords or "").strip()
+    if like is not None and (words or sought or image is not None):
+        raise BadRequestError("ask for what is like a frame, or for words and pictures, not both")
+    if by_video and sought:
+        raise BadRequestError("keywords find scenes; ask for them without grouping by video")
+    if not words and not sought and image is None and like is None:
         raise BadRequestError("the question is empty; ask for something, such as: a red circle")
     # Before anybody is troubled with the question.
     condition = video_filter(where)
     with engine.connect() as connection:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-        questions = [ask(connection, part) for part in (words or None, image) if part is not None]
+        unknown_words: list[str] = []
+        for term in terms(connection, words):
+            unknown_words += ask(connection, term).unknown_words
+        key = ask(connection, image).key if image is not None else None
+        vector = (
+            func.frame_vector(like.video_id, like.frame_no)
+            if like is not None
+            else func.hybrid_vector(words or None, key)
+        )
+        held = within(where, condition)
+        if by_video:
+            ranking = func.rank_videos(vector, limit, held, MOMENTS_EACH, "max", min_z, exact)
+        elif sought:
+            # No weights of its own: those that the function has by default.
+            ranking = func.search_hybrid(
+                words or None, sought, key, literal({}, JSONB), limit, held, min_z, exact
+            )
+        else:
+            ranking = func.rank_scenes(vector, limit, held, min_z, exact)
         with sql_errors():
-            hits = _best_scenes(connection, _stream(connection, words, questions), condition, limit)
+            hits = _hits(connection, ranking, by_video, min_similarity)
         model = active_model(connection)
     return Answer(
         hits=hits,
-        unknown_words=tuple(word for question in questions for word in question.unknown_words),
+        unknown_words=tuple(unknown_words),
         model=str(model) if model else "",
         warnings=(model.warning,) if model and model.warning else (),
         seconds=time.monotonic() - started,
     )
 
 
-def _stream(connection: Connection, words: str, questions: Sequence[Question]) -> TableValuedAlias:
-    """The stream of all frames with their distance from the question."""
-    if len(questions) == 2:
-        # Words and picture together: the mean of two directions. It is a query of its own, because
-        # a sub-select passed as an argument would keep the stream from the index.
-        mean = select(
-            func.l2_normalize(
-                func.query_vector(words).op("+")(func.image_vector(questions[1].key)), type_=HALFVEC
-            )
+def check_limit(limit: int) -> None:
+    """Raises BadRequestError for a number of hits that cannot be asked for."""
+    if not 1 <= limit <= MAX_LIMIT:
+        raise BadRequestError(
+            f"the limit is {limit}; between 1 and {MAX_LIMIT:,} hits can be asked"
         )
-        vector = connection.execute(mean).scalar_one()
-        stream = func.search_vector(cast(vector, HALFVEC))
-    elif questions[0].kind == "text":
-        stream = func.search_text(words)
-    else:
-        stream = func.search_image(questions[0].key)
-    return stream.table_valued(*STREAM_COLUMNS, name="hit")
 
 
-def _best_scenes(
-    connection: Connection, stream: TableValuedAlias, condition: ColumnElement[bool], limit: int
+def terms(connection: Connection, words: str) -> list[str]:
+    """The parts of a question that need a vector each: what is wanted, and each -this."""
+    if not words:
+        return []
+    text_bytes(words)
+    parts = func.query_terms(words).table_valued("term", name="part")
+    return list(connection.execute(select(parts.c.term)).scalars())
+
+
+def within(where: str | None, condition: ColumnElement[bool]) -> ColumnElement[Any]:
+    """The ids of the videos that the filter holds; without a filter no array is built."""
+    if where is None or not where.strip():
+        return null()
+    return func.array(select(Video.id).where(condition).scalar_subquery(), type_=ARRAY(BigInteger))
+
+
+def _hits(
+    connection: Connection, ranking: Function[Any], by_video: bool, min_similarity: float | None
 ) -> tuple[Hit, ...]:
-    wanted = (
-        select(*(stream.c[name] for name in STREAM_FIELDS), Video.indexed_at)
-        .join(Video, Video.id == stream.c.video_id)
-        .where(condition)
+    columns = (*VIDEO_COLUMNS, *MOMENT_COLUMNS) if by_video else MOMENT_COLUMNS
+    hit = ranking.table_valued(*columns, name="hit")
+    rows = connection.execute(
+        select(
+            *(hit.c[column.name] for column in MOMENT_COLUMNS if column.name != "rank"),
+            Video.collection,
+            Video.tags,
+            Video.recorded_at,
+            Video.duration_s,
+            Video.indexed_at,
+            Scene.said,
+        )
+        .join(Video, Video.id == hit.c.video_id)
+        .join(Scene, (Scene.video_id == hit.c.video_id) & (Scene.scene_no == hit.c.scene_no))
+        .where(
+            true()
+            if min_similarity is None
+            else func.coalesce(hit.c.similarity >= min_similarity, true())
+        )
+        .order_by(*([hit.c.video_rank] if by_video else []), hit.c.rank)
     )
-    frames = limit * FRAMES_PER_SCENE
-    while True:
-        rows = connection.execute(wanted.order_by(stream.c.distance).limit(frames)).all()
-        best: dict[tuple[int, int], Hit] = {}
-        for row in rows:
-            hit = Hit(**{**row._mapping, "tags": tuple(row.tags)})
-            best.setdefault((hit.video_id, hit.scene_no), hit)
-        if len(best) >= limit or len(rows) < frames:
-            # The index orders by vectors rounded to half precision, so near ties may be swapped.
-            return tuple(sorted(best.values(), key=lambda hit: hit.distance)[:limit])
-        frames *= 4
+    return tuple(
+        Hit(**{**row._mapping, "tags": tuple(row.tags), "matched_by": tuple(row.matched_by)})
+        for row in rows
+    )

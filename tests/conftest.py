@@ -156,6 +156,18 @@ def library(databases: Databases) -> Iterator[Engine]:
     databases.drop(engine)
 
 
+@pytest.fixture
+def settings_of_library(
+    library: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Points this process, and those it starts, to the demo's library."""
+    monkeypatch.setenv("DATABASE_URL", address_of(library))
+    monkeypatch.setenv("SCENEQL_HOME", str(tmp_path / "home"))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
 def wait_for_embedder(engine: Engine, timeout_s: float = 60) -> None:
     """Returns when an embedder has said that it is there."""
     deadline = time.monotonic() + timeout_s

@@ -69,6 +69,18 @@ def _queue(settings: Settings, _arguments: argparse.Namespace) -> None:
     run(settings)
 
 
+def _fingerprint(_settings: Settings, arguments: argparse.Namespace) -> None:
+    from workers.clip_command import fingerprint
+
+    fingerprint(arguments.file.absolute())
+
+
+def _embed(settings: Settings, arguments: argparse.Namespace) -> None:
+    from workers.clip_command import embed
+
+    embed(settings, arguments.file.absolute())
+
+
 def _demo(_settings: Settings, arguments: argparse.Namespace) -> None:
     from workers.demo_command import render
 
@@ -97,6 +109,14 @@ def _parser() -> argparse.ArgumentParser:
 
     queue = commands.add_parser("queue", help="take ingest jobs from the queue")
     queue.set_defaults(run=_queue)
+
+    fingerprint = commands.add_parser("fingerprint", help="print a clip's fingerprints")
+    fingerprint.add_argument("file", type=Path)
+    fingerprint.set_defaults(run=_fingerprint)
+
+    embed = commands.add_parser("embed", help="keep a clip's vectors and print their key")
+    embed.add_argument("file", type=Path)
+    embed.set_defaults(run=_embed)
 
     demo = commands.add_parser("demo", help="render the library of sample videos")
     demo.add_argument("folder", type=Path)

@@ -1,10 +1,11 @@
 """`sceneql search`: a question on the command line, its answer as a table, JSON or a sheet."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
@@ -13,12 +14,16 @@ from rich.text import Text
 from sqlalchemy import Engine
 
 from app import search as searching
+from app.catalog import find_video, frame_at
 from app.cli.children import temporary_embedder
 from app.cli.database import open_database
 from app.cli.sheet import save_sheet
-from app.cli.wording import span
+from app.cli.wording import clock, score, span
 from app.errors import BadRequestError, EmbedderAbsentError
-from app.search import Answer, Hit
+from app.related import MAX_GAP_S, Pair, search_sequence
+from app.search import Answer, FrameKey, Hit
+
+Asked = TypeVar("Asked")
 
 
 @click.command()
@@ -32,6 +37,35 @@ from app.search import Answer, Hit
     help="Only in videos for which this holds, such as: collection = news and tags in (beach, "
     "city) and recorded_at >= 2026-01-01 and metadata.camera != GoPro",
 )
+@click.option(
+    "--not", "unwanted", metavar="WORDS", multiple=True, help="What the picture should not show."
+)
+@click.option(
+    "--keywords", metavar="WORDS", help="Look for these in titles, tags and subtitles as well."
+)
+@click.option(
+    "--like", metavar="VIDEO@TIME", help="What looks like this moment, such as: holiday.mp4@1:02.5"
+)
+@click.option("--then", metavar="WORDS", help="What has to follow in the same video.")
+@click.option(
+    "--gap", default=MAX_GAP_S, show_default=True, help="Within how many seconds it has to follow."
+)
+@click.option(
+    "--group",
+    type=click.Choice(["scene", "video"]),
+    default="scene",
+    show_default=True,
+    help="List scenes, or videos with their best scenes.",
+)
+@click.option(
+    "--min-similarity",
+    type=float,
+    help="Leave out what has a lower score; it depends on the model.",
+)
+@click.option(
+    "--min-z", type=float, help="Leave out what stands out less from the library; 3 to 5 is usual."
+)
+@click.option("--exact", is_flag=True, help="Measure every frame instead of asking the index.")
 @click.option("--limit", default=20, show_default=True, help="How many hits at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option(
@@ -44,6 +78,15 @@ def search(
     text: str | None,
     image: Path | None,
     where: str | None,
+    unwanted: tuple[str, ...],
+    keywords: str | None,
+    like: str | None,
+    then: str | None,
+    gap: float,
+    group: str,
+    min_similarity: float | None,
+    min_z: float | None,
+    exact: bool,
     limit: int,
     as_json: bool,
     sheet: Path | None,
@@ -51,7 +94,44 @@ def search(
     """Find moments by words such as "a red circle", by a picture, or by both together."""
     picture = read_image(image) if image else None
     engine = open_database()
-    answer = ask(engine, text, picture, where, limit)
+    words = with_unwanted(text, unwanted)
+    if then is not None:
+        if picture or like or keywords or group != "scene" or sheet or min_similarity is not None:
+            raise BadRequestError(
+                "--then goes with words, --gap, --min-z and --exact; it lists pairs of moments"
+            )
+        pairs = with_embedder(
+            engine,
+            lambda: search_sequence(
+                engine,
+                words or "",
+                then,
+                max_gap_s=gap,
+                where=where,
+                limit=limit,
+                min_z=min_z,
+                exact=exact,
+            ),
+        )
+        show(pairs_table(pairs), pairs, as_json)
+        return
+    frame = frame_key(engine, like) if like else None
+    answer = with_embedder(
+        engine,
+        lambda: searching.search(
+            engine,
+            text=words,
+            image=picture,
+            keywords=keywords,
+            like=frame,
+            where=where,
+            limit=limit,
+            by_video=group == "video",
+            min_similarity=min_similarity,
+            min_z=min_z,
+            exact=exact,
+        ),
+    )
     if as_json:
         print(json.dumps(as_object(answer), ensure_ascii=False))
     else:
@@ -60,15 +140,33 @@ def search(
         save_sheet(engine, answer.hits, sheet)
 
 
-def ask(
-    engine: Engine, text: str | None, image: bytes | None, where: str | None, limit: int
-) -> Answer:
-    """Searches, with an embedder of its own if none is running and one is needed."""
+def with_unwanted(text: str | None, unwanted: Sequence[str]) -> str | None:
+    """The question with -"..." for each thing that is not wanted."""
+    parts = [text or "", *(f'-"{words.replace(chr(34), " ")}"' for words in unwanted)]
+    return " ".join(filter(None, parts)) or None
+
+
+def frame_key(engine: Engine, moment: str) -> FrameKey:
+    """The frame of VIDEO@TIME, the time in seconds or as a player shows it."""
+    name, at, time = moment.rpartition("@")
+    fields = time.split(":")
     try:
-        return searching.search(engine, text=text, image=image, where=where, limit=limit)
+        t_s = sum(float(part) * 60**place for place, part in enumerate(reversed(fields)))
+    except ValueError:
+        at = ""
+    if not at or not name or len(fields) > 3:
+        raise BadRequestError(f"{moment!r} is no moment; write VIDEO@TIME, as in holiday.mp4@1:02")
+    video_id = find_video(engine, name)
+    return FrameKey(video_id, frame_at(engine, video_id, t_s))
+
+
+def with_embedder(engine: Engine, question: Callable[[], Asked]) -> Asked:
+    """Asks, with an embedder of its own if none is running and one is needed."""
+    try:
+        return question()
     except EmbedderAbsentError:
         with temporary_embedder(engine):
-            return searching.search(engine, text=text, image=image, where=where, limit=limit)
+            return question()
 
 
 def read_image(path: Path) -> bytes:
@@ -93,17 +191,53 @@ def print_answer(answer: Answer) -> None:
         remarks.print("nothing found")
 
 
+def show(table: Table, found: Sequence[Any], as_json: bool) -> None:
+    """What was found as a table, or as a JSON array; nothing found is a remark."""
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], ensure_ascii=False))
+    elif found:
+        Console().print(table)
+    else:
+        Console(stderr=True).print("nothing found")
+
+
+def pairs_table(pairs: Sequence[Pair]) -> Table:
+    """Moments that follow each other, best first."""
+    table = new_table()
+    for name in ("first", "then"):
+        table.add_column(name, no_wrap=True, justify="right")
+    table.add_column("scores", no_wrap=True)
+    table.add_column("video", overflow="fold")
+    table.add_column("file", style="dim", overflow="fold")
+    for pair in pairs:
+        table.add_row(
+            clock(pair.first_t_s),
+            clock(pair.then_t_s),
+            f"{pair.first_similarity:.3f} {pair.then_similarity:.3f}",
+            Text(pair.title),
+            Text(Path(pair.path).name),
+        )
+    return table
+
+
+def new_table() -> Table:
+    """A plain table, as all commands print them."""
+    return Table(box=None, pad_edge=False, header_style="bold")
+
+
 def table_of(hits: Sequence[Hit]) -> Table:
     """The hits, best first: score, time range, video and the name of its file."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = new_table()
     table.add_column("score", justify="right")
+    table.add_column("z", justify="right")
     table.add_column("moment", no_wrap=True)
     table.add_column("video", overflow="fold")
     table.add_column("file", style="dim", overflow="fold")
     for hit in hits:
         # As Text: a title in square brackets is no markup.
         name = Text(Path(hit.path).name)
-        table.add_row(f"{hit.similarity:.3f}", span(hit), Text(hit.title), name)
+        z = "" if hit.z is None else f"{hit.z:.1f}"
+        table.add_row(score(hit), z, span(hit), Text(hit.title), name)
     return table
 
 
@@ -114,7 +248,6 @@ def as_object(answer: Answer) -> dict[str, object]:
             key: value.isoformat() if isinstance(value, datetime) else value
             for key, value in asdict(hit).items()
         }
-        | {"similarity": hit.similarity}
         for hit in answer.hits
     ]
     return asdict(answer) | {"hits": hits}

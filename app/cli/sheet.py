@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from sqlalchemy import Engine
 
 from app.catalog import thumbnail
-from app.cli.wording import span
+from app.cli.wording import score, span
 from app.errors import BadRequestError
 from app.search import Hit
 
@@ -46,7 +46,7 @@ def _cell(engine: Engine, hit: Hit) -> Image.Image:
             cell.paste(ImageOps.pad(image.convert("RGB"), CELL_PX, color="black"), (0, 0))
     draw = ImageDraw.Draw(cell)
     font = ImageFont.load_default(15)
-    caption = f"{hit.similarity:.3f}  {span(hit)}"
+    caption = f"{score(hit)}  {span(hit)}"
     draw.text((0, CELL_PX[1] + 4), _fitting(draw, hit.title, font), INK, font)
     draw.text((0, CELL_PX[1] + 24), caption, FADED_INK, font)
     return cell

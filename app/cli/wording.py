@@ -1,4 +1,4 @@
-"""Times as people read them."""
+"""Times and scores as people read them."""
 
 from app.search import Hit
 
@@ -6,6 +6,11 @@ from app.search import Hit
 def span(hit: Hit) -> str:
     """A scene's time range as a player shows it, such as 1:02.5 - 1:10.0."""
     return f"{clock(hit.start_s)} - {clock(hit.end_s)}"
+
+
+def score(hit: Hit) -> str:
+    """The similarity, or a dash where only keywords were asked for."""
+    return "-" if hit.similarity is None else f"{hit.similarity:.3f}"
 
 
 def clock(seconds: float) -> str:

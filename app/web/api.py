@@ -1,15 +1,17 @@
 """The JSON API: the same searches and lists as the page shows."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from flask import Blueprint, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import catalog
 from app.catalog import VideoCard
+from app.paging import keep, page
 from app.search import MAX_LIMIT, Hit
 from app.web.media import thumbnail_url
 from app.web.question import library, read_question, whole_number
@@ -24,18 +26,36 @@ blueprint = Blueprint("api", __name__)
 def search() -> ResponseReturnValue:
     """Hits for `q`, `where`, `limit` and, in a POST as multipart/form-data, an `image`.
 
-    `image_key` is the picture's name in SQL: search_image(image_key).
+    `image_key` is the picture's name in SQL: search_image(image_key). With `keep=1` up to 1,000
+    hits are ranked and kept for an hour, of which `limit` come at once; the others are had by
+    `/api/pages/TOKEN`, none twice and none left out.
     """
     question = read_question(DEFAULT_HITS)
-    answer = question.answer()
+    is_kept = request.values.get("keep") == "1"
+    answer = (replace(question, limit=MAX_LIMIT) if is_kept else question).answer()
+    token = keep(library(), answer.hits) if is_kept else None
     return jsonify(
-        hits=[_hit(hit) for hit in answer.hits],
+        hits=[_hit(hit) for hit in answer.hits[: question.limit]],
+        token=token,
+        total=len(answer.hits) if is_kept else None,
         unknown_words=answer.unknown_words,
         model=answer.model,
         warnings=answer.warnings,
         seconds=answer.seconds,
         image_key=sha256(question.image).hexdigest() if question.image else None,
     )
+
+
+@blueprint.get("/api/pages/<uuid:token>")
+def kept(token: UUID) -> ResponseReturnValue:
+    """Further hits of an answer that was asked for with `keep=1`, from `offset` on."""
+    found = page(
+        library(),
+        token,
+        offset=whole_number("offset", 0, lowest=0, highest=MAX_LIMIT),
+        limit=whole_number("limit", DEFAULT_HITS, lowest=1, highest=MAX_LIMIT),
+    )
+    return jsonify(hits=[_hit(hit) for hit in found.hits], total=found.total)
 
 
 @blueprint.get("/api/videos")
@@ -71,7 +91,6 @@ def _hit(hit: Hit) -> dict[str, Any]:
         **asdict(hit),
         "recorded_at": _iso(hit.recorded_at),
         "indexed_at": _iso(hit.indexed_at),
-        "similarity": hit.similarity,
         "thumbnail_url": thumbnail_url(hit.video_id, hit.frame_no, hit.indexed_at),
         "media_url": url_for("media.video", video_id=hit.video_id),
     }

@@ -10,24 +10,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from tests.command import sceneql
+
 pytestmark = pytest.mark.usefixtures("settings_of_test")
-
-
-def sceneql(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "app.cli", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["ingest"], ["search"], ["status"], ["serve"], ["worker"], ["up"], ["demo"], ["db"],
-     ["db", "url"], ["db", "psql"], ["db", "stop"], ["db", "upgrade"]],
+    [[], ["ingest"], ["search"], ["find"], ["similar"], ["embed"], ["frames"], ["status"],
+     ["serve"], ["worker"], ["up"], ["demo"],
+     ["db"], ["db", "url"], ["db", "psql"], ["db", "stop"], ["db", "upgrade"]],
     ids=" ".join,
 )  # fmt: skip
 def test_every_command_explains_itself(command: list[str]) -> None:

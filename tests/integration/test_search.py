@@ -1,9 +1,6 @@
 """Asking the sample library, by the command line and in SQL; the tiny model answers."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -11,30 +8,14 @@ import pytest
 from PIL import Image
 from sqlalchemy import Engine
 
-from app.config import get_settings
 from app.db import address_of
 from app.errors import BadRequestError
 from app.search import Hit, search
+from tests.command import sceneql
 from workers.demo_library import QUESTIONS, Question
 from workers.tiny.drawing import Picture, Shape, draw
 
-
-@pytest.fixture(autouse=True)
-def settings_of_library(library: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("DATABASE_URL", address_of(library))
-    get_settings.cache_clear()
-    yield
-    get_settings.cache_clear()
-
-
-def sceneql(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "app.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+pytestmark = pytest.mark.usefixtures("settings_of_library")
 
 
 def png(picture: Picture, path: Path) -> bytes:
@@ -73,7 +54,9 @@ def test_a_scene_is_listed_once_by_its_best_frame(library: Engine) -> None:
 
     scenes = [(hit.video_id, hit.scene_no) for hit in hits]
     assert len(scenes) == len(set(scenes))
-    assert [hit.distance for hit in hits] == sorted(hit.distance for hit in hits)
+    assert [hit.similarity for hit in hits] == sorted(
+        (hit.similarity for hit in hits), reverse=True
+    )
 
 
 def test_a_filter_holds_for_every_hit(library: Engine) -> None:
@@ -107,7 +90,7 @@ def test_the_command_prints_a_table() -> None:
 
     assert shown.returncode == 0, shown.stderr
     header, first, *_ = shown.stdout.splitlines()
-    assert header.split() == ["score", "moment", "video", "file"]
+    assert header.split() == ["score", "z", "moment", "video", "file"]
     assert "stars.webm" in first
     assert "0:00.0 - 0:04" in first
 
@@ -118,7 +101,7 @@ def test_the_command_prints_json() -> None:
     answer = json.loads(shown.stdout)
     assert answer["model"].startswith("tiny/")
     assert [hit["collection"] for hit in answer["hits"]] == ["day", "day"]
-    assert answer["hits"][0]["similarity"] == pytest.approx(1 - answer["hits"][0]["distance"])
+    assert answer["hits"][0]["matched_by"] == ["picture"]
 
 
 def test_the_command_saves_a_sheet_of_pictures(tmp_path: Path) -> None:

@@ -22,12 +22,15 @@ MAY_IMPORT = {
     "app.queue": ("app.db",),
     "app.filters": ("app.errors", "app.models"),
     "app.questions": ("app.config", "app.errors"),
-    "app.catalog": ("app.filters", "app.models"),
+    "app.catalog": ("app.errors", "app.filters", "app.models"),
     "app.search": ("app.catalog", "app.errors", "app.filters", "app.models", "app.questions"),
+    "app.paging": ("app.errors", "app.models", "app.search"),
+    "app.related": ("app.errors", "app.filters", "app.questions", "app.search"),
     "app.supervisor": (),
     "app.web": ("app.web", "app.catalog", "app.config", "app.db", "app.errors", "app.filters",
-                "app.questions", "app.search"),
+                "app.paging", "app.questions", "app.search"),
     "app.cli": ("app",),
+    "bench": ("app", "bench", "workers"),
     "migrations": ("app.db", "app.models", "migrations"),
     "sql": (),
     "workers.sampling": ("app.errors",),
@@ -54,7 +57,7 @@ def module_name(file: Path) -> str:
 
 MODULES = {
     module_name(file): file
-    for package in ("app", "workers", "migrations", "sql")
+    for package in ("app", "workers", "migrations", "sql", "bench")
     for file in sorted((ROOT / package).rglob("*.py"))
 }
 

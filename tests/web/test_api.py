@@ -15,9 +15,9 @@ def test_hits_come_best_first_with_all_that_is_known(client: FlaskClient) -> Non
     assert best["similarity"] > 0.999
     assert best["recorded_at"] == "2026-01-04T12:00:00+00:00"
     assert best["tags"] == ["even"]
-    distances = [hit["distance"] for hit in answer["hits"]]
-    assert len(distances) == 3
-    assert distances == sorted(distances)
+    similarities = [hit["similarity"] for hit in answer["hits"]]
+    assert len(similarities) == 3
+    assert similarities == sorted(similarities, reverse=True)
 
 
 def test_a_hit_says_where_its_picture_and_its_video_are(client: FlaskClient) -> None:
@@ -113,3 +113,29 @@ def test_health_follows_the_database(client: FlaskClient) -> None:
     assert reply.status_code == 503
     assert reply.json is not None
     assert "The database does not answer" in reply.json["error"]
+
+
+def test_pages_of_a_kept_answer_repeat_and_skip_nothing(client: FlaskClient) -> None:
+    whole = client.get("/api/search", query_string={"q": "a red circle", "limit": 1000}).json
+    first = client.get(
+        "/api/search", query_string={"q": "a red circle", "limit": 4, "keep": 1}
+    ).json
+    assert whole is not None
+    assert first is not None
+    pages = list(first["hits"])
+    while len(pages) < first["total"]:
+        following = client.get(
+            f"/api/pages/{first['token']}", query_string={"offset": len(pages), "limit": 7}
+        ).json
+        assert following is not None
+        pages += following["hits"]
+
+    assert pages == whole["hits"]
+
+
+def test_a_page_of_what_is_not_kept_is_one_line(client: FlaskClient) -> None:
+    gone = client.get("/api/pages/00000000-0000-0000-0000-000000000000")
+
+    assert gone.status_code == 400
+    assert gone.json is not None
+    assert gone.json["error"] == "this answer is no longer kept; ask the question again"
