@@ -1,5 +1,5 @@
 # make demo    a small library is rendered, indexed and asked, then served (SERVE=0: only asked)
-# make test    all tests, against a real Postgres
+# make test    all tests but the slow ones, against a real Postgres (make test-slow: those)
 # make lint    ruff and mypy
 PYTHON ?= python3
 SERVE ?= 1
@@ -7,13 +7,16 @@ SERVE ?= 1
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo test lint format clean
+.PHONY: demo test test-slow lint format clean
 
 demo: .venv/installed
 	$(BIN)/sceneql demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: .venv/installed-dev
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+test-slow: .venv/installed-dev
+	$(BIN)/pytest -m slow
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

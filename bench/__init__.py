@@ -1,0 +1,1 @@
+"""Benchmarks: each prints one table, measured side by side in one run."""

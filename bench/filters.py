@@ -1,0 +1,236 @@
+"""Filters and recall: `python -m bench.filters --frames 1000000`.
+
+For each share of the library that a filter holds it asks the same questions of plain pgvector, with
+ef_search 400 and its iterative scan off, strict and relaxed, and of the ranking functions. The ten
+best are compared with those of all vectors, computed beside the database. A hit is right if its
+distance is not above the exact tenth. A filter holds the videos that are near to the question, far
+from it, or on one side of a plane across the library. The library is kept under --home and used
+again.
+"""
+
+import argparse
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from pgvector import HalfVector
+from pgvector.psycopg import register_vector
+
+from app.config import Settings
+from app.db import address_of, get_engine
+from app.migrate import upgrade
+from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, rebuild_index, store
+
+K = 10
+SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+# halfvec's distances are rounded, so equal ones may differ by this much.
+_ROUNDING = 1e-4
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to ask for the nearest frames among some videos."""
+
+    name: str
+    settings: dict[str, str]
+    query: str
+
+
+_PLAIN = (
+    "SELECT (embedding::halfvec(512)) <=> %(vector)s, NULL FROM frame_embeddings "
+    "WHERE model_id = 1 {} ORDER BY (embedding::halfvec(512)) <=> %(vector)s LIMIT %(k)s"
+)
+_WITHIN = "AND video_id = ANY (%(within)s)"
+_OURS = "SELECT distance, is_exact FROM nearest_frames(%(vector)s, %(k)s, {}, {})"
+
+
+def methods(filtered: bool) -> list[Method]:
+    """Plain pgvector as it comes and iterating, and our ranking, chosen freely and forced exact."""
+    plain = _PLAIN.format(_WITHIN if filtered else "")
+    within = "%(within)s" if filtered else "NULL"
+    return [
+        Method(
+            f"pgvector, {scan}",
+            {
+                "hnsw.ef_search": "400",
+                "hnsw.iterative_scan": scan,
+                "hnsw.max_scan_tuples": "20000",
+            },
+            plain,
+        )
+        for scan in ("off", "strict_order", "relaxed_order")
+    ] + [
+        Method("SceneQL", {}, _OURS.format(within, "false")),
+        Method("SceneQL, exact", {}, _OURS.format(within, "true")),
+    ]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one method did on one kind of filter."""
+
+    recall: float
+    fewest_rows: int
+    p50_ms: float
+    p99_ms: float
+    exact: float
+    """The share of the questions for which all vectors of the filter's were measured."""
+
+
+def filters(
+    drawn: Drawn, questions: NDArray[np.float32]
+) -> dict[tuple[float, str], list[list[int]]]:
+    """For each share and kind of filter, the ids of the videos it holds for each question."""
+    centres = drawn.centres @ drawn.plane
+    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    nearest = np.argsort(-(questions @ centres.T), axis=1) + 1
+    direction = np.random.default_rng(3).standard_normal(drawn.centres.shape[1])
+    side = np.broadcast_to(np.argsort(drawn.centres @ direction) + 1, nearest.shape)
+    within = {}
+    for share in SHARES:
+        count = max(1, round(share * drawn.videos))
+        within[share, "near"] = nearest[:, :count].tolist()
+        if share < 1:
+            within[share, "across"] = side[:, :count].tolist()
+            within[share, "far"] = nearest[:, -count:].tolist()
+    return within
+
+
+def measure(
+    connection: psycopg.Connection,
+    method: Method,
+    questions: Sequence[NDArray[np.float32]],
+    within: Sequence[list[int]],
+    tenth: Sequence[float],
+) -> Figures:
+    """Ask each question within its filter; the first ones warm up and are not counted."""
+    for name, value in method.settings.items():
+        connection.execute(f"SET {name} = {value}")
+    right, measured_all, rows, seconds = 0, 0, [], []
+    warm_up = 3
+    for number in [*range(warm_up), *range(len(questions))]:
+        parameters = {
+            "vector": HalfVector(questions[number]),
+            "k": K,
+            "within": within[number],
+        }
+        started = time.perf_counter()
+        found = connection.execute(method.query, parameters).fetchall()
+        seconds.append(time.perf_counter() - started)
+        rows.append(len(found))
+        if len(seconds) > warm_up:
+            right += sum(distance <= tenth[number] + _ROUNDING for distance, _ in found)
+            measured_all += is_exact(connection, method, parameters, found)
+    connection.execute("RESET ALL")
+    wanted = sum(min(K, FRAMES_PER_VIDEO * len(ids)) for ids in within)
+    p50, p99 = np.percentile(1000 * np.array(seconds[warm_up:]), [50, 99])
+    return Figures(
+        right / wanted, min(rows[warm_up:]), float(p50), float(p99), measured_all / len(questions)
+    )
+
+
+def is_exact(
+    connection: psycopg.Connection,
+    method: Method,
+    parameters: dict[str, Any],
+    found: Sequence[tuple[Any, ...]],
+) -> bool:
+    """Whether all vectors were measured: our rankings say so, of pgvector the plan does."""
+    if found and found[0][1] is not None:
+        return bool(found[0][1])
+    plan = connection.execute("EXPLAIN " + method.query, parameters).fetchall()
+    return not any("hnsw" in line for (line,) in plan)
+
+
+def exact_tenths(
+    drawn: Drawn, questions: NDArray[np.float32], within: dict[tuple[float, str], list[list[int]]]
+) -> dict[tuple[float, str], list[float]]:
+    """The distance of the tenth nearest frame of each filter's, for each question."""
+    similarity = np.empty((len(questions), drawn.videos * FRAMES_PER_VIDEO), np.float32)
+    place = 0
+    for vectors in drawn.vectors():
+        block = vectors.astype(np.float32)
+        block /= np.linalg.norm(block, axis=1, keepdims=True)
+        similarity[:, place : place + len(block)] = questions @ block.T
+        place += len(block)
+    by_video = similarity.reshape(len(questions), drawn.videos, FRAMES_PER_VIDEO)
+    return {
+        key: [
+            float(1 - np.partition(by_video[number, np.array(ids) - 1].ravel(), -K)[-K])
+            for number, ids in enumerate(of_questions)
+        ]
+        for key, of_questions in within.items()
+    }
+
+
+def table(
+    connection: psycopg.Connection,
+    drawn: Drawn,
+    count: int,
+    only: str,
+    show: Callable[[str], None],
+) -> None:
+    """Measure every method on every filter and show a row for each."""
+    questions = drawn.questions(count)
+    within = filters(drawn, questions)
+    tenths = exact_tenths(drawn, questions, within)
+    show(
+        "| filter holds | which videos | method | exact | recall@10 | fewest rows "
+        "| p50, ms | p99, ms |"
+    )
+    show("| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: |")
+    for (share, kind), ids in within.items():
+        for method in methods(filtered=share < 1):
+            if only not in method.name:
+                continue
+            found = measure(connection, method, list(questions), ids, tenths[share, kind])
+            show(
+                f"| {share:.1%} | {kind if share < 1 else 'all'} | {method.name} "
+                f"| {found.exact:.0%} | {found.recall:.3f} | {found.fewest_rows} "
+                f"| {found.p50_ms:.1f} | {found.p99_ms:.1f} |"
+            )
+
+
+def main() -> None:
+    """Print the table for a library of some size."""
+    parser = argparse.ArgumentParser(description="Filters against recall and time.")
+    parser.add_argument("--frames", type=int, default=100_000)
+    parser.add_argument("--questions", type=int, default=100)
+    parser.add_argument("--only", default="", help="measure methods whose names contain this")
+    parser.add_argument("--ef-construction", type=int, help="build the index anew with this")
+    parser.add_argument("--home", type=Path, help="default: var/bench-FRAMES")
+    arguments = parser.parse_args()
+    home = arguments.home or Path(f"var/bench-{arguments.frames}")
+    engine = get_engine(Settings(home=home.resolve(), database_url=None))
+    upgrade(engine)
+    drawn = draw(arguments.frames)
+    store(engine, drawn)
+    if arguments.ef_construction:
+        rebuild_index(engine, arguments.ef_construction)
+    with psycopg.connect(address_of(engine), autocommit=True) as connection:
+        register_vector(connection)
+        [version] = connection.execute(
+            "SELECT current_setting('server_version') || ', pgvector ' || extversion "
+            "FROM pg_extension WHERE extname = 'vector'"
+        ).fetchone() or [""]
+        print(
+            f"{arguments.frames:,} vectors, {arguments.questions} questions, "
+            f"PostgreSQL {version}, {platform.machine()}\n"
+        )
+        table(
+            connection,
+            drawn,
+            arguments.questions,
+            arguments.only,
+            lambda line: print(line, flush=True),
+        )
+
+
+if __name__ == "__main__":
+    main()
