@@ -120,19 +120,22 @@ def search_sequence(
     Raises what app.search.search raises.
     """
     check_limit(limit)
-    if not first.strip() or not then.strip():
-        raise BadRequestError("a sequence needs words for what comes first and for what follows")
     if not max_gap_s > 0:
         raise BadRequestError(f"the gap is {max_gap_s:g} s; it must be above 0")
     condition = video_filter(where)
     with engine.connect() as connection:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-        for words in (first.strip(), then.strip()):
-            for term in terms(connection, words):
+        for words in (first, then):
+            asked = terms(connection, words)
+            if not asked:
+                raise BadRequestError(
+                    "a sequence needs words for what comes first and what follows"
+                )
+            for term in asked:
                 ask(connection, term)
         ranking = func.rank_sequences(
-            func.hybrid_vector(first.strip()),
-            func.hybrid_vector(then.strip()),
+            func.hybrid_vector(first),
+            func.hybrid_vector(then),
             max_gap_s,
             limit,
             within(where, condition),
@@ -156,12 +159,6 @@ def similar_videos(
     with engine.connect() as connection:
         ranking = func.similar_videos(video_id, limit, within(where, condition), exact)
         return _rows(connection, ranking, SimilarVideo)
-
-
-def find_copies(engine: Engine, video_id: int) -> tuple[Copy, ...]:
-    """Where other videos contain a part of one of the library."""
-    with engine.connect() as connection:
-        return _rows(connection, func.find_copies(video_id), Copy)
 
 
 def find_fingerprints(

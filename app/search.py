@@ -119,7 +119,8 @@ def search(
     A scene counts by its best frame. In the words, -this is what is not wanted. `keywords` are
     looked for in titles, tags and subtitles as well. `like` asks for what looks like a frame of the
     library, and for nothing else. `where` is a filter as app.filters reads it. `by_video` gives at
-    most `limit` videos, a video's best scenes one after the other. Raises BadRequestError,
+    most `limit` videos, a video's best scenes one after the other. `min_similarity` and `min_z`
+    leave out what answers less; `min_z` keeps what keywords found. Raises BadRequestError,
     EmptyIndexError, and if the question is new EmbedderAbsentError or EmbedderTimeoutError.
     """
     started = time.monotonic()
@@ -129,14 +130,17 @@ def search(
         raise BadRequestError("ask for what is like a frame, or for words and pictures, not both")
     if by_video and sought:
         raise BadRequestError("keywords find scenes; ask for them without grouping by video")
-    if not words and not sought and image is None and like is None:
-        raise BadRequestError("the question is empty; ask for something, such as: a red circle")
+    if min_similarity is not None and sought:
+        raise BadRequestError("keywords have no similarity; leave out either them or the least one")
     # Before anybody is troubled with the question.
     condition = video_filter(where)
     with engine.connect() as connection:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        asked = terms(connection, words)
+        if not asked and not sought and image is None and like is None:
+            raise BadRequestError("the question is empty; ask for something, such as: a red circle")
         unknown_words: list[str] = []
-        for term in terms(connection, words):
+        for term in asked:
             unknown_words += ask(connection, term).unknown_words
         key = ask(connection, image).key if image is not None else None
         vector = (
@@ -176,7 +180,7 @@ def check_limit(limit: int) -> None:
 
 def terms(connection: Connection, words: str) -> list[str]:
     """The parts of a question that need a vector each: what is wanted, and each -this."""
-    if not words:
+    if not words.strip():
         return []
     text_bytes(words)
     parts = func.query_terms(words).table_valued("term", name="part")
@@ -207,11 +211,7 @@ def _hits(
         )
         .join(Video, Video.id == hit.c.video_id)
         .join(Scene, (Scene.video_id == hit.c.video_id) & (Scene.scene_no == hit.c.scene_no))
-        .where(
-            true()
-            if min_similarity is None
-            else func.coalesce(hit.c.similarity >= min_similarity, true())
-        )
+        .where(true() if min_similarity is None else hit.c.similarity >= min_similarity)
         .order_by(*([hit.c.video_rank] if by_video else []), hit.c.rank)
     )
     return tuple(

@@ -11,8 +11,7 @@ BEGIN ATOMIC
     (
         SELECT s.video_id, s.scene_no, 'subtitles' AS matched_by,
             ts_rank(s.said_words, q.query)::double precision AS relevance
-        FROM (SELECT websearch_to_tsquery('pg_catalog.russian'::regconfig, split_han(keywords))
-            AS query) AS q
+        FROM (SELECT keyword_query(keywords) AS query) AS q
         JOIN scenes s ON s.said_words @@ q.query
         JOIN videos v ON v.id = s.video_id
         WHERE v.path IS NOT NULL AND v.status = 'indexed'
@@ -22,8 +21,7 @@ BEGIN ATOMIC
     UNION ALL
     (
         SELECT v.id, NULL, 'words', ts_rank(v.words, q.query)::double precision AS relevance
-        FROM (SELECT websearch_to_tsquery('pg_catalog.russian'::regconfig, split_han(keywords))
-            AS query) AS q
+        FROM (SELECT keyword_query(keywords) AS query) AS q
         JOIN videos v ON v.words @@ q.query
         WHERE v.path IS NOT NULL AND v.status = 'indexed'
             AND (within IS NULL OR v.id = ANY (within))

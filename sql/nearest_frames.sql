@@ -32,6 +32,7 @@ DECLARE
     frame_nos integer[];
     distances double precision[];
 BEGIN
+    PERFORM check_vector(vector);
     SELECT m.id, m.dim INTO model FROM embedding_models m WHERE m.active;
     IF NOT FOUND THEN
         RETURN;
@@ -55,8 +56,13 @@ BEGIN
     END IF;
 
     exact := exact OR held <= exact_up_to;
-    IF NOT exact AND within IS NOT NULL THEN
-        SELECT count(*) FILTER (WHERE near.video_id = ANY (visible)) < least_held INTO exact
+    -- Videos that are hidden are a filter, too.
+    IF NOT exact AND (within IS NOT NULL OR EXISTS (
+        SELECT FROM videos v WHERE v.frame_count > 0 AND (v.path IS NULL OR v.status <> 'indexed')))
+    THEN
+        SELECT count(*) FILTER (WHERE CASE WHEN within IS NOT NULL THEN near.video_id = ANY (visible)
+            ELSE EXISTS (SELECT FROM videos v WHERE v.id = near.video_id
+                AND v.path IS NOT NULL AND v.status = 'indexed') END) < least_held INTO exact
         FROM (
             SELECT s.video_id FROM sample_similarities(vector) AS s
             ORDER BY s.similarity DESC LIMIT nearby

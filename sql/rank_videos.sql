@@ -22,7 +22,11 @@ DECLARE
     ids bigint[];
     similarities double precision[];
 BEGIN
-    PERFORM check_k(k);
+    PERFORM check_k(k), check_vector(vector);
+    IF moments_each IS NULL OR moments_each < 1 THEN
+        RAISE EXCEPTION 'moments_each is %; a video has 1 moment at least',
+            coalesce(moments_each::text, 'NULL') USING ERRCODE = 'SQ002';
+    END IF;
     IF score IS NULL OR score NOT IN ('max', 'mean') THEN
         RAISE EXCEPTION 'a video''s score is max or mean, not %', coalesce(score, 'NULL')
             USING ERRCODE = 'SQ002';
@@ -79,7 +83,7 @@ BEGIN
         JOIN video v ON v.id = p.video_id
         CROSS JOIN search_background(vector) b
         WHERE p.rank <= moments_each
-            AND (min_z IS NULL OR b.mean IS NULL OR p.similarity >= b.mean + min_z * b.deviation)
+            AND coalesce((p.similarity - b.mean) / b.deviation >= min_z, true)
         ORDER BY v.rank, p.rank;
 END;
 $$;

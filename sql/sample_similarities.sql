@@ -26,6 +26,6 @@ $$;
 
 COMMENT ON FUNCTION sample_similarities(halfvec) IS
     'The cosine similarity between a vector and each frame of a sample of the library: at most 1,000, '
-    'the same ones for every vector, in no order.';
+    'the same ones for every vector, those of hidden videos among them, in no order.';
 REVOKE ALL ON FUNCTION sample_similarities(halfvec) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION sample_similarities(halfvec) TO sceneql_analyst;

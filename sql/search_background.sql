@@ -20,7 +20,9 @@ DECLARE
     parting record;
     last_count integer;
 BEGIN
-    similarities := ARRAY(SELECT s.similarity FROM sample_similarities(vector) AS s);
+    similarities := ARRAY(
+        SELECT s.similarity FROM sample_similarities(vector) AS s JOIN videos v ON v.id = s.video_id
+        WHERE v.path IS NOT NULL AND v.status = 'indexed');
     frames := cardinality(similarities);
     IF frames < enough THEN
         RETURN NEXT;

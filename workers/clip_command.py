@@ -58,13 +58,17 @@ def embed(settings: Settings, path: Path) -> None:
     key = content_hash(path)
     with psycopg.connect(address_of(engine)) as driver:
         register_vector(driver)
+        # Another sampling may have left other frames.
+        driver.execute(
+            "DELETE FROM query_embeddings WHERE model_id = %s AND kind = 'clip' "
+            "AND starts_with(key, %s)",
+            [active.id, f"{key}:"],
+        )
         with driver.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO query_embeddings AS q "
+                "INSERT INTO query_embeddings "
                 "(model_id, kind, key, payload, embedding, answered_at) "
-                "VALUES (%s, 'clip', %s, convert_to(%s, 'UTF8'), %s, now()) "
-                "ON CONFLICT ON CONSTRAINT query_embeddings_pkey "
-                "DO UPDATE SET embedding = EXCLUDED.embedding, requested_at = now()",
+                "VALUES (%s, 'clip', %s, convert_to(%s, 'UTF8'), %s, now())",
                 [
                     (active.id, f"{key}:{number:09d}", f"{t_s:.3f} s", vector)
                     for number, t_s, vector in rows

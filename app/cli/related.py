@@ -63,7 +63,7 @@ def find(files: tuple[Path, ...], as_json: bool) -> int:
 
 
 def copies_table(copies: tuple[Copy, ...]) -> Table:
-    """Where a file is in the library, the longest stretch first."""
+    """Where a file is in the library, and how it was changed from what is there."""
     table = new_table()
     table.add_column("  of the file", no_wrap=True)
     table.add_column("is in the video at", no_wrap=True)
@@ -74,7 +74,7 @@ def copies_table(copies: tuple[Copy, ...]) -> Table:
     for copy in copies:
         changes = ["mirrored"] if copy.is_mirrored else []
         if abs(copy.speed - 1) > 0.015:
-            changes.append(f"played {1 / copy.speed:.2f} times as fast")
+            changes.append(f"{copy.speed:.2f} times as fast")
         table.add_row(
             f"  {clock(copy.from_s)} - {clock(copy.to_s)}",
             f"{clock(copy.start_s)} - {clock(copy.end_s)}",

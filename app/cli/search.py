@@ -1,6 +1,7 @@
 """`sceneql search`: a question on the command line, its answer as a table, JSON or a sheet."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -153,8 +154,8 @@ def frame_key(engine: Engine, moment: str) -> FrameKey:
     try:
         t_s = sum(float(part) * 60**place for place, part in enumerate(reversed(fields)))
     except ValueError:
-        at = ""
-    if not at or not name or len(fields) > 3:
+        t_s = math.nan
+    if not math.isfinite(t_s) or not at or not name or len(fields) > 3:
         raise BadRequestError(f"{moment!r} is no moment; write VIDEO@TIME, as in holiday.mp4@1:02")
     video_id = find_video(engine, name)
     return FrameKey(video_id, frame_at(engine, video_id, t_s))

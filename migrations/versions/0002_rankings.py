@@ -19,6 +19,7 @@ depends_on = None
 OBJECTS = (
     "add_model",
     "check_k",
+    "check_vector",
     "moment_hit",
     "sequence_hit",
     "sample_similarities",
@@ -32,6 +33,7 @@ OBJECTS = (
     "embed_terms",
     "check_weights",
     "hybrid_vector",
+    "keyword_query",
     "keyword_hits",
     "search_hybrid",
     "rank_sequences",
@@ -89,10 +91,12 @@ def downgrade() -> None:
     run("""
         DROP FUNCTION find_copies, copies_of_fingerprints;
         DROP FUNCTION search_clip, clip_vectors, similar_videos, frame_similarity, search_sequence,
-            rank_sequences, search_hybrid, keyword_hits, hybrid_vector, check_weights;
+            rank_sequences, search_hybrid, keyword_hits, keyword_query, hybrid_vector,
+            check_weights;
         DROP PROCEDURE embed_terms;
         DROP FUNCTION query_terms, search_videos, rank_videos, search_scenes, rank_scenes,
-            search_background, nearest_frames, sample_similarities, check_k;
+            search_background, nearest_frames, sample_similarities,
+            check_vector, check_k;
         DROP TYPE sequence_hit, moment_hit;
     """)
     op.drop_table("kept_rankings")

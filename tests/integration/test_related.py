@@ -82,6 +82,7 @@ def test_a_second_question_asks_for_what_follows() -> None:
 def test_what_follows_has_to_follow_soon() -> None:
     pairs = asked("search", "a red circle", "--then", "a green circle", "--gap", "2")
 
+    assert pairs
     assert all(0 < pair["then_t_s"] - pair["first_t_s"] <= 2 for pair in pairs)
 
 
@@ -165,6 +166,9 @@ def test_the_indexed_frames_are_saved_as_pictures(tmp_path: Path) -> None:
         (["search", "--like", "zebra.mp4@1"], "no indexed video 'zebra.mp4'"),
         (["search", "a star", "--like", "balloons.mp4@1"], "not both"),
         (["search", "a star", "--then", " "], "what follows"),
+        (["search", "--not", ""], "the question is empty"),
+        (["search", "--like", "balloons.mp4@nan"], "write VIDEO@TIME"),
+        (["search", "--keywords", "sky", "--min-similarity", "0.4"], "no similarity"),
         (["search", "a star", "--then", "a cross", "--gap", "0"], "above 0"),
         (["search", "a star", "--then", "a cross", "--group", "video"], "--then goes with words"),
         (["search", "--not", "a star", "--keywords", "sky", "--group", "video"], "keywords"),

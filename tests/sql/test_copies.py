@@ -124,6 +124,31 @@ def test_a_part_within_something_else_is_found_where_it_lies_there(engine: Engin
     assert (second.start_s, second.end_s) == pytest.approx((0, 10), abs=1)
 
 
+def test_two_parts_of_one_video_are_both_found(engine: Engine) -> None:
+    cut = np.concatenate([film(5)[0:60], film(102, 20), film(5)[80:100]])
+
+    first, second = sorted(copies(engine, cut), key=lambda copy: copy.from_s)
+
+    assert (first.title, second.title) == ("video 5", "video 5")
+    assert (first.from_s, first.start_s) == pytest.approx((0, 0), abs=1)
+    assert (second.from_s, second.start_s) == pytest.approx((50, 40), abs=1)
+
+
+def test_a_slow_change_is_found(databases: Databases) -> None:
+    engine = databases.create()
+    # Four bits turn at each fingerprint, as in a slow pan.
+    turning = np.random.default_rng(7).permuted(np.tile(np.arange(64), (40, 1)), axis=1)[:, :4]
+    turned = np.zeros((40, 64), dtype=bool)
+    np.put_along_axis(turned, turning, True, axis=1)
+    slow = np.logical_xor.accumulate(turned ^ np.eye(1, 64, dtype=bool), axis=0)
+    add_video(engine, "slow", slow)
+
+    [copy] = copies(engine, slow)
+
+    assert (copy.title, copy.is_mirrored) == ("slow", False)
+    databases.drop(engine)
+
+
 def test_unrelated_videos_are_no_copies(engine: Engine) -> None:
     for seed in range(200, 220):
         assert copies(engine, film(seed)) == []
@@ -144,10 +169,16 @@ def test_a_first_frame_in_common_is_no_copy(engine: Engine) -> None:
 
 def test_black_frames_match_nothing(databases: Databases) -> None:
     engine = databases.create()
-    black = np.zeros((40, 64), dtype=bool)
-    add_video(engine, "black", black)
 
-    assert copies(engine, black) == []
+    def fading(seed: int) -> NDArray[np.bool_]:
+        """Pictures of its own, every other one black."""
+        pictures = film(seed, 40)
+        pictures[::2] = False
+        return pictures
+
+    add_video(engine, "fading", fading(400))
+
+    assert copies(engine, fading(401)) == []
     databases.drop(engine)
 
 

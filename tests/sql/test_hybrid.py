@@ -141,6 +141,14 @@ def test_keywords_find_inflected_words_in_three_languages(
     assert hit.similarity is None
 
 
+@pytest.mark.parametrize("keywords", ["日落 -上海滩", "日落 -上海", "beach -holiday"])
+def test_a_minus_leaves_out_what_has_all_of_the_word(connection: Connection, keywords: str) -> None:
+    # Video 3 has 上海海滩, in which 上海 is one word, and 上海滩 is none.
+    found = hits(connection, f"keywords => '{keywords}'")
+
+    assert [hit.video_id for hit in found] == ([3] if "上海滩" in keywords else [])
+
+
 def test_subtitles_name_the_scene_in_which_they_are_said(connection: Connection) -> None:
     [hit] = hits(connection, "keywords => 'ships'")
 

@@ -177,12 +177,29 @@ def test_settings_of_the_session_are_as_before(connection: Connection, filled: F
         "rank_scenes('[1]'::halfvec, {k})",
         "rank_videos('[1]'::halfvec, {k})",
         "rank_sequences('[1]'::halfvec, '[1]'::halfvec, 10, {k})",
+        "search_hybrid(keywords => 'even', k => {k})",
         "similar_videos(1, {k})",
     ],
 )
 def test_a_ranking_of_no_rows_is_refused(filled_engine: Engine, call: str, k: str) -> None:
     with filled_engine.connect() as connection, pytest.raises(Exception, match="1 row at least"):
         connection.execute(text(f"SELECT * FROM {call.format(k=k)}"))
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    "call",
+    [
+        "nearest_frames(NULL, 10)",
+        "rank_scenes(NULL)",
+        "rank_videos(NULL, score => 'mean')",
+        "rank_sequences(NULL, NULL)",
+        "search_hybrid('-\"\"')",
+    ],
+)
+def test_a_question_without_a_vector_is_refused(filled_engine: Engine, call: str) -> None:
+    with filled_engine.connect() as connection, pytest.raises(Exception, match="is empty"):
+        connection.execute(text(f"SELECT * FROM {call}"))
 
 
 @pytest.mark.parametrize("score", ["max", "mean"])
@@ -223,9 +240,11 @@ def test_a_videos_score_is_max_or_mean(filled_engine: Engine) -> None:
         connection.execute(text("SELECT * FROM rank_videos('[1]'::halfvec, score => 'median')"))
 
 
-@pytest.mark.parametrize("max_gap_s", [1, 7, 1000])
+@pytest.mark.parametrize(
+    ("max_gap_s", "min_z"), [(1, None), (7, None), (1000, None), (7, 0.5), (1000, 1)]
+)
 def test_a_sequence_is_the_best_pair_in_the_right_order(
-    connection: Connection, filled: Filled, max_gap_s: int
+    connection: Connection, filled: Filled, max_gap_s: int, min_z: float | None
 ) -> None:
     first, then = filled.questions[:2]
     one, other = filled.vectors @ first, filled.vectors @ then
@@ -237,19 +256,25 @@ def test_a_sequence_is_the_best_pair_in_the_right_order(
     ]
     one = (one - grounds[0].mean) / grounds[0].deviation
     other = (other - grounds[1].mean) / grounds[1].deviation
+    if min_z is not None:
+        one, other = (np.where(z >= min_z, z, -np.inf) for z in (one, other))
     scores = np.full((VIDEOS, FRAMES), -np.inf)
     for frame in range(FRAMES - 1):
         later = other[:, frame + 1 : frame + 1 + max_gap_s].max(axis=1)
         scores[:, frame] = one[:, frame] + later
-    expected = np.sort(scores.reshape(VIDEOS, -1, FRAMES_PER_SCENE).max(axis=2).ravel())[::-1][:10]
+    scenes = scores.reshape(VIDEOS, -1, FRAMES_PER_SCENE).max(axis=2).ravel()
+    expected = np.sort(scenes[np.isfinite(scenes)])[::-1][:10]
 
     hits = connection.execute(
-        text("SELECT * FROM rank_sequences(CAST(:a AS halfvec), CAST(:b AS halfvec), :gap, 10)"),
-        {"a": literal(first), "b": literal(then), "gap": max_gap_s},
+        text(
+            "SELECT * FROM rank_sequences(CAST(:a AS halfvec), CAST(:b AS halfvec), :gap, 10, "
+            "min_z => :min_z)"
+        ),
+        {"a": literal(first), "b": literal(then), "gap": max_gap_s, "min_z": min_z},
     ).all()
 
     assert all(0 < hit.then_t_s - hit.first_t_s <= max_gap_s for hit in hits)
-    assert len({(hit.video_id, hit.first_scene_no) for hit in hits}) == 10
+    assert len({(hit.video_id, hit.first_scene_no) for hit in hits}) == len(expected)
     np.testing.assert_allclose([hit.first_z + hit.then_z for hit in hits], expected, atol=0.02)
 
 

@@ -15,13 +15,26 @@ CREATE OR REPLACE FUNCTION copies_of_fingerprints(
     )
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH
+    WITH RECURSIVE
+    -- A blank picture has no bits to compare.
+    shown AS (
+        SELECT array_agg(a.t_s ORDER BY a.t_s) AS times, array_agg(a.phash ORDER BY a.t_s) AS prints
+        FROM unnest(times_s, hashes) AS a (t_s, phash) WHERE bit_count(a.phash) > 0
+    ),
+    -- A static run counts once, however long, and a slow change as often as it differs from what
+    -- counted last.
+    walk AS (
+        SELECT 1 AS place, s.prints[1] AS counted, true AS is_new FROM shown s
+        UNION ALL
+        SELECT w.place + 1,
+            CASE WHEN bit_count(s.prints[w.place + 1] # w.counted) > 4
+                THEN s.prints[w.place + 1] ELSE w.counted END,
+            bit_count(s.prints[w.place + 1] # w.counted) > 4
+        FROM walk w CROSS JOIN shown s WHERE w.place < cardinality(s.prints)
+    ),
     asked AS (
-        SELECT a.t_s, a.phash,
-            -- A static run counts once, however long; a blank picture has no bits to compare.
-            coalesce(bit_count(a.phash # lag(a.phash) OVER (ORDER BY a.t_s)) > 4, true) AS is_new
-        FROM unnest(times_s, hashes) AS a (t_s, phash)
-        WHERE bit_count(a.phash) > 0
+        SELECT s.times[w.place] AS t_s, s.prints[w.place] AS phash, w.is_new
+        FROM walk w CROSS JOIN shown s WHERE s.prints IS NOT NULL
     ),
     turned AS (
         SELECT a.t_s, a.phash, false AS is_mirrored FROM asked a WHERE a.is_new
@@ -53,7 +66,7 @@ BEGIN ATOMIC
     near AS (
         SELECT h.* FROM hit h
         JOIN videos v ON v.id = h.video_id
-        WHERE bit_count(h.phash # h.there_hash) <= 20 AND bit_count(h.there_hash) > 0
+        WHERE bit_count(h.phash # h.there_hash) <= 22 AND bit_count(h.there_hash) > 0
             AND v.path IS NOT NULL AND v.status = 'indexed'
             AND h.video_id IS DISTINCT FROM except_video
     ),
@@ -61,7 +74,7 @@ BEGIN ATOMIC
         -- Two bins each, half a bin apart, so that no offset lies on a border of both.
         SELECT n.video_id, n.is_mirrored, s.speed, half.a AS half,
             floor(n.there_s - s.speed * n.t_s + half.a) AS bin,
-            count(DISTINCT n.t_s) AS votes,
+            count(DISTINCT n.t_s) AS votes, avg(bit_count(n.phash # n.there_hash)) AS bits,
             percentile_cont(0.5) WITHIN GROUP (ORDER BY n.there_s - s.speed * n.t_s) AS offset_s
         FROM near n
         CROSS JOIN (VALUES (0.95), (0.975), (1), (1.025), (1.05)) AS s (speed)
@@ -69,23 +82,30 @@ BEGIN ATOMIC
         GROUP BY n.video_id, n.is_mirrored, s.speed, half.a, bin
         HAVING count(DISTINCT n.t_s) >= 2
     ),
+    -- One guess for each three seconds of offset: a long stretch has votes at many speeds, and would
+    -- leave no place for a shorter one elsewhere.
     guess AS (
-        SELECT v.*, row_number() OVER (
-            PARTITION BY v.video_id, v.is_mirrored ORDER BY v.votes DESC, abs(v.speed - 1)) AS place
-        FROM vote v
+        SELECT apart.*, row_number() OVER (PARTITION BY apart.video_id, apart.is_mirrored
+            ORDER BY apart.votes DESC, apart.bits, abs(apart.speed - 1)) AS place
+        FROM (
+            SELECT DISTINCT ON (v.video_id, v.is_mirrored, round(v.offset_s / 3)) v.*
+            FROM vote v
+            ORDER BY v.video_id, v.is_mirrored, round(v.offset_s / 3), v.votes DESC,
+                v.bits, abs(v.speed - 1)
+        ) AS apart
     ),
     -- A line is fitted through the hits that lie near the guess. What hardly moves agrees along many
     -- lines, so the guess itself is tried as well.
     tried AS (
         SELECT g.video_id, g.is_mirrored, g.place, false AS is_fitted, g.speed, g.offset_s
-        FROM guess g WHERE g.place <= 6
+        FROM guess g WHERE g.place <= 8
         UNION ALL
         SELECT g.video_id, g.is_mirrored, g.place, true, regr_slope(n.there_s, n.t_s),
             regr_intercept(n.there_s, n.t_s)
         FROM guess g
         JOIN near n ON n.video_id = g.video_id AND n.is_mirrored = g.is_mirrored
             AND abs(n.there_s - g.speed * n.t_s - g.offset_s) <= 0.75
-        WHERE g.place <= 6
+        WHERE g.place <= 8
         GROUP BY g.video_id, g.is_mirrored, g.place, g.speed, g.offset_s
         HAVING max(n.t_s) - min(n.t_s) >= 4 AND regr_slope(n.there_s, n.t_s) BETWEEN 0.9 AND 1.1
     ),
@@ -103,7 +123,7 @@ BEGIN ATOMIC
     -- A stretch goes on for as long as fingerprints agree, three seconds of others left aside.
     agreeing AS (
         SELECT c.*, coalesce(c.t_s - lag(c.t_s) OVER line > 3, true)::integer AS begins
-        FROM compared c WHERE c.bits <= 18
+        FROM compared c WHERE c.bits <= 20
         WINDOW line AS (PARTITION BY c.video_id, c.is_mirrored, c.place, c.is_fitted ORDER BY c.t_s)
     ),
     numbered AS (
@@ -124,7 +144,7 @@ BEGIN ATOMIC
             WHERE c.video_id = s.video_id AND c.is_mirrored = s.is_mirrored AND c.place = s.place
                 AND c.is_fitted = s.is_fitted AND c.is_new AND c.t_s BETWEEN s.from_s AND s.to_s) AS share
         FROM stretch s
-        WHERE s.agreed >= 4 AND s.to_s - s.from_s >= 3 AND s.bits <= 15
+        WHERE s.agreed >= 4 AND s.to_s - s.from_s >= 4 AND s.bits <= 17
     ),
     -- Several guesses may have led to the same place.
     best AS (
@@ -133,14 +153,16 @@ BEGIN ATOMIC
         ORDER BY j.video_id, round(j.offset_s + j.speed * j.from_s), j.agreed DESC, j.bits,
             abs(j.speed - 1)
     ),
+    -- What a fixed camera sees agrees with what it saw at other times, though less well.
     apart AS (
         SELECT b.* FROM best b
         WHERE NOT EXISTS (
             SELECT FROM best o
             WHERE o.video_id = b.video_id AND o.from_s < b.to_s AND o.to_s > b.from_s
-                AND (o.agreed, -o.bits, -o.offset_s) > (b.agreed, -b.bits, -b.offset_s)
-                AND o.offset_s + o.speed * o.from_s < b.offset_s + b.speed * b.to_s
-                AND o.offset_s + o.speed * o.to_s > b.offset_s + b.speed * b.from_s)
+                AND (o.agreed >= 0.8 * b.agreed AND o.bits + 2 < b.bits
+                    OR (o.agreed, -o.bits, -o.offset_s) > (b.agreed, -b.bits, -b.offset_s)
+                    AND o.offset_s + o.speed * o.from_s < b.offset_s + b.speed * b.to_s
+                    AND o.offset_s + o.speed * o.to_s > b.offset_s + b.speed * b.from_s))
     )
     SELECT a.video_id, v.title, v.path,
         greatest(a.offset_s + a.speed * a.from_s, 0),
@@ -152,8 +174,8 @@ END;
 
 COMMENT ON FUNCTION copies_of_fingerprints(double precision[], bit[], bigint) IS
     'Where library videos, except_video left out, contain what perceptual hashes at times_s seconds were '
-    'taken from: from_s to to_s there is start_s to end_s here, played speed times as fast. agreement is '
-    '1 for equal hashes and 0 for unrelated ones.';
+    'taken from: from_s to to_s there is start_s to end_s here, speed seconds to one of theirs. agreement '
+    'is 1 for equal hashes and 0 for unrelated ones.';
 REVOKE ALL ON FUNCTION copies_of_fingerprints(double precision[], bit[], bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION copies_of_fingerprints(double precision[], bit[], bigint)
     TO sceneql_analyst;

@@ -13,18 +13,20 @@ CREATE OR REPLACE FUNCTION rank_sequences(
 AS $$
 DECLARE
     n bigint := greatest(200, 4 * k::bigint);
-    -- From here on every frame is taken.
+    -- So many frames of each are enough for k pairs, whether or not better ones may be left.
     most_taken CONSTANT integer := 3200;
     first_ground record;
     then_ground record;
-    threshold double precision;
+    first_low double precision;
+    then_low double precision;
+    has_z boolean;
     kth double precision;
     is_whole boolean;
     are_exact boolean;
     hits sequence_hit[];
 BEGIN
     PERFORM check_k(k);
-    IF max_gap_s IS NULL OR max_gap_s <= 0 THEN
+    IF max_gap_s IS NULL OR max_gap_s <= 0 OR max_gap_s = 'NaN' THEN
         RAISE EXCEPTION 'max_gap_s is %; it is a number of seconds above 0',
             coalesce(max_gap_s::text, 'NULL') USING ERRCODE = 'SQ002';
     END IF;
@@ -37,17 +39,18 @@ BEGIN
         first_ground.zero := 0; first_ground.unit := 1;
         then_ground.zero := 0; then_ground.unit := 1;
     END IF;
+    has_z := first_ground.deviation IS NOT NULL AND then_ground.deviation IS NOT NULL;
     LOOP
         WITH first AS MATERIALIZED (
             SELECT f.video_id, f.scene_no, f.frame_no, f.t_s, 1 - h.distance AS similarity,
                 h.is_exact
-            FROM nearest_frames(first_vector, n::integer, within, exact) h
+            FROM nearest_frames(first_vector, least(n, 2147483647)::integer, within, exact) h
             JOIN frames f ON f.video_id = h.video_id AND f.frame_no = h.frame_no
         ),
         next AS MATERIALIZED (
             SELECT f.video_id, f.scene_no, f.frame_no, f.t_s, 1 - h.distance AS similarity,
                 h.is_exact
-            FROM nearest_frames(then_vector, n::integer, within, exact) h
+            FROM nearest_frames(then_vector, least(n, 2147483647)::integer, within, exact) h
             JOIN frames f ON f.video_id = h.video_id AND f.frame_no = h.frame_no
         ),
         pair AS (
@@ -70,6 +73,8 @@ BEGIN
                 (p.first_similarity - first_ground.zero) / first_ground.unit
                 + (p.then_similarity - then_ground.zero) / then_ground.unit AS score
             FROM pair p
+            WHERE coalesce(least((p.first_similarity - first_ground.mean) / first_ground.deviation,
+                (p.then_similarity - then_ground.mean) / then_ground.deviation) >= min_z, true)
         ),
         best AS (
             SELECT DISTINCT ON (s.video_id, s.first_scene_no) s.*
@@ -83,8 +88,8 @@ BEGIN
         SELECT
             (SELECT count(*) FROM first) < n,
             (SELECT bool_and(f.is_exact) FROM first f) AND (SELECT bool_and(b.is_exact) FROM next b),
-            (SELECT min(f.similarity) - first_ground.zero FROM first f) / first_ground.unit
-            + (SELECT min(b.similarity) - then_ground.zero FROM next b) / then_ground.unit,
+            (SELECT min(f.similarity) - first_ground.zero FROM first f) / first_ground.unit,
+            (SELECT min(b.similarity) - then_ground.zero FROM next b) / then_ground.unit,
             min(r.score),
             array_agg(ROW(
                 r.rank, r.video_id, v.title, v.path, a.start_s, b.end_s,
@@ -93,12 +98,14 @@ BEGIN
                 r.then_scene_no, r.then_frame_no, r.then_t_s, r.then_similarity,
                 (r.then_similarity - then_ground.mean) / then_ground.deviation, false
             )::sequence_hit ORDER BY r.rank)
-        INTO is_whole, are_exact, threshold, kth, hits
+        INTO is_whole, are_exact, first_low, then_low, kth, hits
         FROM ranked r
         JOIN videos v ON v.id = r.video_id
         JOIN scenes a ON a.video_id = r.video_id AND a.scene_no = r.first_scene_no
         JOIN scenes b ON b.video_id = r.video_id AND b.scene_no = r.then_scene_no;
-        EXIT WHEN is_whole OR (cardinality(hits) = k AND kth >= threshold);
+        -- A pair that is not there yet has a frame below both of these.
+        EXIT WHEN is_whole OR (cardinality(hits) = k AND kth >= first_low + then_low)
+            OR (has_z AND least(first_low, then_low) < min_z);
         IF n >= most_taken AND cardinality(hits) = k AND NOT exact THEN
             are_exact := false;
             EXIT;
@@ -110,10 +117,7 @@ BEGIN
             hit.first_scene_no, hit.first_frame_no, hit.first_t_s, hit.first_similarity,
             hit.first_z, hit.then_scene_no, hit.then_frame_no, hit.then_t_s,
             hit.then_similarity, hit.then_z, are_exact
-        FROM unnest(hits) AS hit
-        WHERE min_z IS NULL OR least(hit.first_z, hit.then_z) IS NULL
-            OR least(hit.first_z, hit.then_z) >= min_z
-        ORDER BY hit.rank;
+        FROM unnest(hits) AS hit ORDER BY hit.rank;
 END;
 $$;
 

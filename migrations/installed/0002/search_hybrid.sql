@@ -14,10 +14,11 @@ AS $$
 DECLARE
     vector halfvec := hybrid_vector(query, image, weights);
     -- Both rankings are read further than k, because a hit low in both may come out high.
-    depth integer := greatest(2 * k, 100);
+    depth integer := least(greatest(2 * k::bigint, 100), 2147483647);
     picture_weight double precision := coalesce((weights ->> 'picture')::double precision, 1);
     keyword_weight double precision := coalesce((weights ->> 'keywords')::double precision, 1);
 BEGIN
+    PERFORM check_k(k);
     IF vector IS NULL AND coalesce(btrim(keywords), '') = '' THEN
         RAISE EXCEPTION 'the question is empty; give words, keywords or a picture'
             USING ERRCODE = 'SQ002';
@@ -44,7 +45,8 @@ BEGIN
             UNION SELECT s.video_id, s.scene_no FROM shown s
         ),
         scored AS (
-            SELECT c.video_id, c.scene_no, p.rank IS NULL OR p.is_exact AS is_exact,
+            SELECT c.video_id, c.scene_no,
+                (SELECT coalesce(bool_and(a.is_exact), true) FROM pictured a) AS is_exact,
                 array_remove(ARRAY[
                     CASE WHEN p.rank IS NOT NULL THEN 'picture' END,
                     CASE WHEN v.rank IS NOT NULL THEN 'words' END,

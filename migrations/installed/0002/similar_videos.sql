@@ -17,7 +17,7 @@ DECLARE
     frames_asked CONSTANT integer := 12;
     n bigint := 10 * k::bigint;
     taken bigint;
-    are_exact boolean;
+    is_whole boolean := exact;
     asked integer[];
     candidates bigint[];
 BEGIN
@@ -35,17 +35,23 @@ BEGIN
         RAISE EXCEPTION 'video % has no indexed frames', like_video_id
             USING ERRCODE = 'SQ002', HINT = 'SELECT id, title, status, path FROM videos lists them.';
     END IF;
-    LOOP
-        SELECT max(found.taken), bool_and(found.is_exact),
-            array_agg(DISTINCT found.id) FILTER (WHERE found.id IS NOT NULL)
-        INTO taken, are_exact, candidates
+    IF exact THEN
+        candidates := ARRAY(
+            SELECT v.id FROM videos v
+            WHERE v.path IS NOT NULL AND v.status = 'indexed' AND v.id <> like_video_id
+                AND (within IS NULL OR v.id = ANY (within)));
+    END IF;
+    WHILE NOT exact LOOP
+        SELECT max(found.taken), array_agg(DISTINCT found.id) FILTER (WHERE found.id IS NOT NULL)
+        INTO taken, candidates
         FROM unnest(asked) AS frame (no)
         CROSS JOIN LATERAL (
-            SELECT near.video_id AS id, near.is_exact, count(*) OVER () AS taken
+            SELECT near.video_id AS id, count(*) OVER () AS taken
             FROM nearest_frames(frame_vector(like_video_id, frame.no),
-                least(n, 2147483647)::integer, within, exact, like_video_id) AS near
+                least(n, 2147483647)::integer, within, false, like_video_id) AS near
         ) AS found;
-        EXIT WHEN cardinality(candidates) >= k OR coalesce(taken, 0) < n;
+        is_whole := coalesce(taken, 0) < n;
+        EXIT WHEN is_whole OR cardinality(candidates) >= k;
         n := n * 4;
     END LOOP;
     RETURN QUERY
@@ -67,7 +73,7 @@ BEGIN
         )
         SELECT row_number() OVER (ORDER BY v.similarity DESC, v.video_id)::integer AS rank,
             v.video_id, b.title, b.path, v.similarity, b.scene_no, b.start_s, b.end_s,
-            b.frame_no, b.t_s, b.like_frame_no, are_exact
+            b.frame_no, b.t_s, b.like_frame_no, is_whole
         FROM video v
         CROSS JOIN LATERAL (
             SELECT * FROM best WHERE best.video_id = v.video_id ORDER BY best.fit DESC LIMIT 1
