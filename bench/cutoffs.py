@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 from PIL import Image
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from app.config import Settings
 from app.db import address_of, get_engine
 from app.migrate import upgrade
+from bench.drawn import add_model
 from workers.model import TINY, load
 from workers.tiny.drawing import draw
 from workers.tiny.language import sample_claim, say
@@ -79,11 +80,7 @@ def drawings(folder: Path) -> Asked:
 
 def store(engine: Engine, frames: Floats) -> None:
     """Make the vectors the frames of one video."""
-    with engine.begin() as connection:
-        model_id = connection.execute(
-            text("SELECT add_model('asked', 'bench', :dim)"), {"dim": frames.shape[1]}
-        ).scalar_one()
-        connection.execute(text("SELECT activate_model(CAST(:id AS smallint))"), {"id": model_id})
+    model_id = add_model(engine, frames.shape[1])
     count = {"count": len(frames)}
     with psycopg.connect(address_of(engine)) as driver:
         register_vector(driver)

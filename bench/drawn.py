@@ -70,7 +70,7 @@ def store(engine: Engine, drawn: Drawn) -> None:
     if stored:
         raise SystemExit(f"the database holds {stored} videos of something else; name another home")
     started = time.monotonic()
-    model_id = _add_model(engine)
+    model_id = add_model(engine, DIM)
     with psycopg.connect(address_of(engine)) as driver:
         definition = _drop_index(driver, model_id)
         _store_videos(driver, drawn)
@@ -93,10 +93,11 @@ def rebuild_index(engine: Engine, ef_construction: int) -> None:
     _report(started, f"the index is built with ef_construction {ef_construction}")
 
 
-def _add_model(engine: Engine) -> int:
+def add_model(engine: Engine, dim: int) -> int:
+    """Add a model of so many dimensions and make it the active one."""
     with engine.begin() as connection:
         model_id = connection.execute(
-            text("SELECT add_model('drawn', 'bench', :dim)"), {"dim": DIM}
+            text("SELECT add_model('drawn', 'bench', :dim)"), {"dim": dim}
         ).scalar_one()
         connection.execute(text("SELECT activate_model(CAST(:id AS smallint))"), {"id": model_id})
     return int(model_id)

@@ -10,10 +10,12 @@ CREATE OR REPLACE FUNCTION rank_scenes(
 AS $$
 DECLARE
     n bigint := 4 * k::bigint;
+    ground record;
     taken bigint;
     hits moment_hit[];
 BEGIN
-    PERFORM check_k(k);
+    PERFORM check_k(k), check_vector(vector);
+    SELECT b.mean, b.deviation INTO ground FROM search_background(vector) b;
     LOOP
         WITH near AS MATERIALIZED (
             SELECT * FROM nearest_frames(vector, least(n, 2147483647)::integer, within, exact)
@@ -30,13 +32,12 @@ BEGIN
         )
         SELECT (SELECT count(*) FROM near), array_agg(ROW(
             r.rank, r.video_id, v.title, v.path, r.scene_no, s.start_s, s.end_s, r.frame_no, r.t_s,
-            1 - r.distance, (1 - r.distance - b.mean) / b.deviation, '{picture}', r.is_exact
+            1 - r.distance, (1 - r.distance - ground.mean) / ground.deviation, '{picture}', r.is_exact
         )::moment_hit ORDER BY r.rank)
         INTO taken, hits
         FROM ranked r
         JOIN videos v ON v.id = r.video_id
-        JOIN scenes s ON s.video_id = r.video_id AND s.scene_no = r.scene_no
-        CROSS JOIN search_background(vector) b;
+        JOIN scenes s ON s.video_id = r.video_id AND s.scene_no = r.scene_no;
         EXIT WHEN cardinality(hits) = k OR taken < n;
         n := n * 4;
     END LOOP;
