@@ -51,15 +51,19 @@ class Base(DeclarativeBase):
 class Video(Base):
     __tablename__ = "videos"
     __table_args__ = (
-        CheckConstraint("status IN ('indexed', 'failed')", name="status"),
+        CheckConstraint("status IN ('pending', 'indexed', 'failed')", name="status"),
         Index("videos_words_idx", "words", postgresql_using="gin"),
         Index("videos_collection_idx", "collection"),
+        Index("videos_sampled_hash_idx", "sampled_hash"),
         {"comment": "One row per video content, however many files hold it."},
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     content_hash: Mapped[str] = mapped_column(
         unique=True, comment="SHA-256 of the file's bytes, in hex: the identity of the content."
+    )
+    sampled_hash: Mapped[str | None] = mapped_column(
+        comment="SHA-256 of the file's size and some of its blocks: quick to compare, no proof."
     )
     title: Mapped[str]
     description: Mapped[str | None]
@@ -84,10 +88,22 @@ class Video(Base):
     path: Mapped[str | None] = mapped_column(
         comment="A file that holds the video, kept by a trigger; NULL hides it from search."
     )
-    status: Mapped[str] = mapped_column(comment="indexed or failed.")
+    status: Mapped[str] = mapped_column(comment="pending, indexed or failed.")
     error: Mapped[str | None] = mapped_column(comment="Why it failed, for people.")
     warning: Mapped[str | None] = mapped_column(comment="What is amiss in an indexed video.")
     indexed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    edited: Mapped[list[str]] = mapped_column(
+        ARRAY(Text),
+        server_default=text("'{}'"),
+        comment="What people have set, such as title or metadata.camera: indexing leaves it be.",
+    )
+    attempt: Mapped[UUID | None] = mapped_column(
+        Uuid, comment="The attempt to index it that is under way: only that one may write."
+    )
+    attempted_at: Mapped[datetime | None] = mapped_column(comment="When that attempt began.")
+    deaths: Mapped[int] = mapped_column(
+        server_default=text("0"), comment="How many workers in a row died at it."
+    )
     words: Mapped[Any] = mapped_column(
         TSVECTOR,
         nullable=True,
@@ -98,8 +114,10 @@ class Video(Base):
 class VideoFile(Base):
     __tablename__ = "video_files"
     __table_args__ = (
-        CheckConstraint("state IN ('present', 'missing', 'offline')", name="state"),
-        CheckConstraint("(video_id IS NULL) = (error IS NOT NULL)", name="video_or_error"),
+        CheckConstraint("state IN ('present', 'missing', 'offline', 'removed')", name="state"),
+        CheckConstraint(
+            "(video_id IS NULL) = (error IS NOT NULL OR state = 'removed')", name="video_or_error"
+        ),
         Index("video_files_video_id_idx", "video_id"),
         {"comment": "Where the videos' bytes were seen; a moved file is a new row of its video."},
     )
@@ -111,9 +129,57 @@ class VideoFile(Base):
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     mtime: Mapped[datetime | None]
     state: Mapped[str] = mapped_column(server_default=text("'present'"))
+    sidecars: Mapped[str | None] = mapped_column(
+        comment="What the files beside it looked like when they were last read."
+    )
     error: Mapped[str | None] = mapped_column(
         comment="Why the file could not even be read, so that it belongs to no video."
     )
+
+
+class Source(Base):
+    __tablename__ = "sources"
+    __table_args__ = (
+        CheckConstraint("every_s > 0", name="every_s"),
+        CheckConstraint("at_most > 0", name="at_most"),
+        CheckConstraint("first IN ('name', 'newest', 'oldest', 'smallest')", name="first"),
+        {"comment": "Folders that are scanned on schedule for new, changed and missing files."},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    path: Mapped[str] = mapped_column(unique=True, comment="Absolute path of the folder.")
+    every_s: Mapped[int] = mapped_column(comment="Seconds from one scan to the next.")
+    collection: Mapped[str | None] = mapped_column(
+        comment="Collection of its videos; NULL takes the name of the folder they are in."
+    )
+    sampling: Mapped[str] = mapped_column(comment="scenes:N, every:Ns or keyframes.")
+    include: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{}'"), comment="Globs; none stands for every file."
+    )
+    exclude: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{}'"), comment="Globs of files to leave out."
+    )
+    first: Mapped[str] = mapped_column(
+        server_default=text("'name'"), comment="Which new files are indexed first."
+    )
+    at_most: Mapped[int | None] = mapped_column(comment="Files queued by one scan at most.")
+    paused: Mapped[bool] = mapped_column(server_default=text("false"))
+    mounts: Mapped[list[str]] = mapped_column(
+        ARRAY(Text),
+        server_default=text("'{}'"),
+        comment="Mount points at and below the folder: what is not mounted is not missing.",
+    )
+    waiting: Mapped[dict[str, Any]] = mapped_column(
+        JSONB,
+        server_default=text("'{}'"),
+        comment="Size and modification time of files that were still being written.",
+    )
+    scanned_at: Mapped[datetime | None] = mapped_column(comment="When the last scan ended.")
+    due_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    report: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB, comment="What the last scan found, by kind, as counts."
+    )
+    error: Mapped[str | None] = mapped_column(comment="Why the last scan could not look.")
 
 
 class Scene(Base):

@@ -45,8 +45,8 @@ BEGIN
     REVOKE ALL ON SCHEMA public FROM PUBLIC;
     GRANT USAGE ON SCHEMA public TO sceneql_analyst;
     REVOKE ALL ON videos, video_files, scenes, frames, fingerprints, frame_embeddings,
-        embedding_models, query_embeddings, kept_rankings, moments FROM PUBLIC, sceneql_analyst;
+        embedding_models, query_embeddings, kept_rankings, sources, moments FROM PUBLIC, sceneql_analyst;
     GRANT SELECT ON videos, video_files, scenes, frames, fingerprints, frame_embeddings,
-        embedding_models, moments TO sceneql_analyst;
+        embedding_models, sources, moments TO sceneql_analyst;
 END;
 $$;

@@ -33,7 +33,7 @@ OBJECTS = """
         pg_get_expr(d.adbin, d.adrelid), col_description(a.attrelid, a.attnum)
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    WHERE a.attnum > 0 AND c.relnamespace = 'public'::regnamespace
+    WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relnamespace = 'public'::regnamespace
     UNION ALL
     SELECT 'constraint', conname, conrelid::regclass::text, pg_get_constraintdef(oid), NULL
     FROM pg_constraint WHERE connamespace = 'public'::regnamespace
