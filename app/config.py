@@ -53,6 +53,11 @@ class Settings(BaseSettings):
         default=60.0, description="How long a question waits for the embedder's answer."
     )
 
+    jobs: int = Field(default=1, ge=1, le=64, description="Files that a worker indexes at a time.")
+    stalled_after_s: float = Field(
+        default=30.0, ge=1, description="A worker silent for so long is taken for dead."
+    )
+
     supervised: bool = Field(
         default=False, description="Set by the supervisor: the process ends when its parent does."
     )

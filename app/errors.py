@@ -24,6 +24,10 @@ class MediaError(SceneqlError):
     """A file cannot be indexed; the message is the reason shown to people."""
 
 
+class AttemptLostError(SceneqlError):
+    """A video may not be written: it was removed, or another worker has begun it anew."""
+
+
 class EmbedderAbsentError(SceneqlError):
     """Nobody is there to turn the question into a vector."""
 

@@ -1,14 +1,39 @@
 """The job queue: Procrastinate's tables in a schema of their own, jobs deferred by task name."""
 
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.jobs import Job
+from sqlalchemy import Connection, text
 
 from app.db import database_url
 
 INGEST_TASK = "ingest_file"
 INGEST_QUEUE = "ingest"
+SCAN_TASK = "scan_source"
+SCAN_QUEUE = "scan"
+
+ASKED_FOR = 10
+"""The priority of files that a person has named: they come before those of the schedule."""
+
+_BATCH = 1000
+"""Jobs that one statement defers: one by one, a hundred thousand take minutes."""
+
+
+@dataclass(frozen=True)
+class IngestJob:
+    """A file to index: its path, sampling as app.sampling reads it, and its collection, if any.
+
+    Jobs of a higher priority are taken first.
+    """
+
+    path: str
+    sampling: str
+    collection: str | None = None
+    priority: int = 0
 
 
 def connection_settings() -> dict[str, Any]:
@@ -24,22 +49,70 @@ def worker_app() -> App:
     return App(connector=PsycopgConnector(**connection_settings()))
 
 
-def enqueue_ingest(paths: list[str], sampling: str, collection: str | None) -> int:
+def enqueue_ingest(
+    files: Sequence[IngestJob], on_progress: Callable[[int], None] = lambda _: None
+) -> int:
     """Defers one job per file and returns how many were new.
 
-    A file that already waits in the queue is not queued again.
+    A file that already waits in the queue is not queued again. `on_progress` is told how many
+    files were dealt with.
     """
-    queue = App(connector=SyncPsycopgConnector(**connection_settings()))
-    with queue.open():
-        return sum(_defer(queue, path, sampling, collection) for path in paths)
+    jobs = [
+        _job(INGEST_QUEUE, INGEST_TASK, file.path, file.priority, sampling=file.sampling,
+             path=file.path, collection=file.collection)
+        for file in files
+    ]  # fmt: skip
+    new = 0
+    with App(connector=SyncPsycopgConnector(**connection_settings())).open() as queue:
+        for start in range(0, len(jobs), _BATCH):
+            new += _defer(queue, jobs[start : start + _BATCH])
+            on_progress(min(start + _BATCH, len(jobs)))
+    return new
 
 
-def _defer(queue: App, path: str, sampling: str, collection: str | None) -> bool:
-    job = queue.configure_task(
-        INGEST_TASK, queue=INGEST_QUEUE, queueing_lock=path, lock=path, allow_unknown=True
+def enqueue_scans(source_ids: Iterable[int]) -> int:
+    """Defers a scan of each source and returns how many were new: they do not pile up."""
+    jobs = [
+        _job(SCAN_QUEUE, SCAN_TASK, f"scan {source_id}", source_id=source_id)
+        for source_id in source_ids
+    ]
+    with App(connector=SyncPsycopgConnector(**connection_settings())).open() as queue:
+        return _defer(queue, jobs)
+
+
+def files_in_queue(connection: Connection) -> set[str]:
+    """The paths that wait to be indexed, or are being indexed now."""
+    return set(
+        connection.execute(
+            text(
+                "SELECT args ->> 'path' FROM procrastinate.procrastinate_jobs "
+                "WHERE status IN ('todo', 'doing') AND task_name = :task"
+            ),
+            {"task": INGEST_TASK},
+        ).scalars()
     )
+
+
+def _job(queue: str, task: str, queueing_lock: str, priority: int = 0, **arguments: Any) -> Job:
+    return Job(
+        id=None,
+        queue=queue,
+        lock=None,
+        queueing_lock=queueing_lock,
+        task_name=task,
+        task_kwargs=arguments,
+        priority=priority,
+    )
+
+
+def _defer(queue: App, jobs: list[Job]) -> int:
+    """Defers jobs in one statement, or one by one if some of them are in the queue already."""
+    if not jobs:
+        return 0
     try:
-        job.defer(path=path, sampling=sampling, collection=collection)
+        queue.job_manager.batch_defer_jobs(jobs=jobs)
     except AlreadyEnqueued:
-        return False
-    return True
+        if len(jobs) == 1:
+            return 0
+        return sum(_defer(queue, [job]) for job in jobs)
+    return len(jobs)

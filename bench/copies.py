@@ -30,8 +30,8 @@ from app.config import Settings
 from app.db import address_of, get_engine
 from app.errors import MediaError
 from app.migrate import upgrade
+from app.sampling import Sampling
 from workers.demo import render_library
-from workers.sampling import Sampling
 from workers.scenes import Fingerprint, analyse
 
 Pixels = NDArray[np.uint8]

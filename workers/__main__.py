@@ -41,16 +41,16 @@ def main() -> int:
 
 
 def _ingest(settings: Settings, arguments: argparse.Namespace) -> int:
+    from app.sampling import Sampling
     from workers.ingest_command import ingest
-    from workers.sampling import Sampling
 
     sampling = Sampling.parse(arguments.sampling)
     return ingest(settings, arguments.paths, sampling, arguments.collection, as_json=arguments.json)
 
 
 def _enqueue(settings: Settings, arguments: argparse.Namespace) -> int:
+    from app.sampling import Sampling
     from workers.enqueue_command import enqueue
-    from workers.sampling import Sampling
 
     sampling = Sampling.parse(arguments.sampling)
     return enqueue(settings, arguments.paths, sampling, arguments.collection)
@@ -67,6 +67,19 @@ def _queue(settings: Settings, _arguments: argparse.Namespace) -> None:
 
     os.nice(INGEST_NICENESS)
     run(settings)
+
+
+def _scanner(settings: Settings, _arguments: argparse.Namespace) -> None:
+    from workers.scanner import run
+
+    os.nice(INGEST_NICENESS)
+    run(settings)
+
+
+def _scan(settings: Settings, arguments: argparse.Namespace) -> int:
+    from workers.scan_command import scan_now
+
+    return scan_now(settings, arguments.sources, as_json=arguments.json)
 
 
 def _fingerprint(_settings: Settings, arguments: argparse.Namespace) -> None:
@@ -109,6 +122,14 @@ def _parser() -> argparse.ArgumentParser:
 
     queue = commands.add_parser("queue", help="take ingest jobs from the queue")
     queue.set_defaults(run=_queue)
+
+    scanner = commands.add_parser("scanner", help="scan the sources on schedule")
+    scanner.set_defaults(run=_scanner)
+
+    scan = commands.add_parser("scan", help="scan sources now")
+    scan.add_argument("sources", nargs="*", type=int)
+    scan.add_argument("--json", action="store_true")
+    scan.set_defaults(run=_scan)
 
     fingerprint = commands.add_parser("fingerprint", help="print a clip's fingerprints")
     fingerprint.add_argument("file", type=Path)

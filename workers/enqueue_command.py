@@ -7,9 +7,9 @@ from pathlib import Path
 from app.config import Settings
 from app.db import get_engine
 from app.migrate import ensure_current
-from app.queue import enqueue_ingest
+from app.queue import ASKED_FOR, IngestJob, enqueue_ingest
+from app.sampling import Sampling
 from workers.library import find_media
-from workers.sampling import Sampling
 
 
 def enqueue(
@@ -20,7 +20,8 @@ def enqueue(
     found = find_media(paths)
     for path, reason in found.failures:
         print(f"failed  {path}: {reason}", file=sys.stderr)
-    queued = enqueue_ingest([str(path) for path in found.files], str(sampling), collection)
+    jobs = [IngestJob(str(path), str(sampling), collection, ASKED_FOR) for path in found.files]
+    queued = enqueue_ingest(jobs)
     print(
         f"{queued} files queued, {len(found.files) - queued} were in the queue already; "
         "`sceneql status` shows the queue",

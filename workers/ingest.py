@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,16 +15,26 @@ from PIL import Image
 from psycopg import DataError
 from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from app.errors import MediaError
+from app.errors import AttemptLostError, MediaError
+from app.sampling import Sampling
 from workers.details import describe
-from workers.library import FileState, content_hash, file_state, is_indexed
+from workers.library import FileState, content_hash, file_state, is_indexed, sampled_hash
 from workers.model import Model
-from workers.sampling import Sampling
 from workers.scenes import Sample, Scene, analyse
 from workers.spool import IndexedFrame, Spool
-from workers.store import IndexedVideo, link_copy, write_failure, write_video
+from workers.store import (
+    Attempt,
+    Hashes,
+    IndexedVideo,
+    begin_attempt,
+    link_copy,
+    release_attempt,
+    write_failure,
+    write_unread,
+    write_video,
+)
 from workers.subtitles import Subtitle, read_subtitles
 from workers.video import probe
 
@@ -75,37 +86,54 @@ class Ingester:
 
     def ingest(self, path: Path, on_progress: Callable[[Progress], None] | None = None) -> Outcome:
         """Indexes a file unless the index knows it; records the reason if it fails."""
-        state: FileState | None = None
-        digest: str | None = None
         try:
             state = file_state(path)
             with self.engine.connect() as connection:
                 if is_indexed(connection, path, state):
                     return Outcome(path, "skipped", "already indexed")
-            digest = content_hash(path)
-            if (known := link_copy(self.engine, path, state, digest)) is not None:
-                return Outcome(path, "skipped", known)
-            return self._index(path, state, digest, on_progress or (lambda _: None))
+            hashes = Hashes(content_hash(path), sampled_hash(path))
         except MediaError as error:
-            return self._failed(path, str(error), state, digest)
+            write_unread(self.engine, path, str(error))
+            return Outcome(path, "failed", str(error))
+        if (known := link_copy(self.engine, path, state, hashes.content)) is not None:
+            return Outcome(path, "skipped", known)
+        attempt = begin_attempt(self.engine, path, state, hashes)
+        try:
+            return self._try(path, state, hashes, attempt, on_progress or (lambda _: None))
+        except AttemptLostError as error:
+            return Outcome(path, "skipped", str(error))
+        except BaseException:
+            # What ends this process, or the database, is not the video's fault.
+            with suppress(OperationalError):
+                release_attempt(self.engine, attempt)
+            raise
+
+    def _try(
+        self,
+        path: Path,
+        state: FileState,
+        hashes: Hashes,
+        attempt: Attempt,
+        on_progress: Callable[[Progress], None],
+    ) -> Outcome:
+        try:
+            return self._index(path, state, hashes, attempt, on_progress)
+        except MediaError as error:
+            reason = str(error)
         except DBAPIError as error:
             # Not every title, size or date that a file may claim can be kept; others can go on.
             if not isinstance(error.orig, (DataError, ProgramLimitExceeded)):
                 raise
             reason = f"cannot be kept in the database: {error.orig.diag.message_primary}"
-            return self._failed(path, reason, state, digest)
-
-    def _failed(
-        self, path: Path, reason: str, state: FileState | None, digest: str | None
-    ) -> Outcome:
-        write_failure(self.engine, path, reason, state, digest)
+        write_failure(self.engine, path, reason, state, hashes, attempt)
         return Outcome(path, "failed", reason)
 
     def _index(
         self,
         path: Path,
         state: FileState,
-        digest: str,
+        hashes: Hashes,
+        attempt: Attempt,
         on_progress: Callable[[Progress], None],
     ) -> Outcome:
         info = probe(path)
@@ -124,13 +152,14 @@ class Ingester:
                 raise MediaError("was changed while it was read; index it again when it rests")
             said = said_in_scenes(analysis.scenes, read_subtitles(path, info))
             video = IndexedVideo(
-                path, state, digest, info, details, analysis, said, spool, str(self.sampling)
+                path, state, hashes, info, details, analysis, said, spool, str(self.sampling)
             )
-            write_video(self.engine, self.model_id, video)
+            write_video(self.engine, self.model_id, video, attempt)
+            replaced = "has new content, which replaced the former" if attempt.replaces else None
             return Outcome(
                 path,
                 "indexed",
-                reason=video.warning,
+                reason="; ".join(filter(None, (replaced, video.warning))) or None,
                 scenes=len(analysis.scenes),
                 frames=len(spool),
             )

@@ -18,6 +18,10 @@ MEDIA_SUFFIXES = {
     *(".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
 }
 
+_BLOCKS = 16
+_BLOCK_BYTES = 16384
+"""How much of a file its sampled hash reads: enough to tell recordings of one camera apart."""
+
 
 @dataclass(frozen=True)
 class FileState:
@@ -54,7 +58,7 @@ def find_media(paths: Iterable[Path]) -> Found:
             failures.append((path, "there is no such file or folder"))
     named: list[Path] = []
     for path in dict.fromkeys(files):
-        shown = _readable_name(path)
+        shown = readable_name(path)
         if shown == str(path):
             named.append(path)
         else:
@@ -62,9 +66,14 @@ def find_media(paths: Iterable[Path]) -> Found:
     return Found(tuple(named), tuple(failures))
 
 
-def _readable_name(path: Path) -> str:
+def readable_name(path: Path) -> str:
     """The path as text that can be shown and stored; another text if its bytes are not UTF-8."""
     return os.fsencode(path).decode(errors="replace")
+
+
+def is_media(path: Path) -> bool:
+    """Whether a file of this name counts as a video when a folder is searched."""
+    return path.suffix.lower() in MEDIA_SUFFIXES
 
 
 def _media_below(folder: Path) -> list[Path]:
@@ -74,7 +83,7 @@ def _media_below(folder: Path) -> list[Path]:
         found.extend(
             Path(parent, name)
             for name in sorted(names)
-            if not name.startswith(".") and Path(name).suffix.lower() in MEDIA_SUFFIXES
+            if not name.startswith(".") and is_media(Path(parent, name))
         )
     return found
 
@@ -82,9 +91,13 @@ def _media_below(folder: Path) -> list[Path]:
 def file_state(path: Path) -> FileState:
     """Size and modification time; raises MediaError if the file cannot be looked at."""
     try:
-        stat = path.stat()
+        return state_of(path.stat())
     except OSError as error:
         raise MediaError(f"cannot be read: {error.strerror}") from error
+
+
+def state_of(stat: os.stat_result) -> FileState:
+    """Size and modification time; raises MediaError if the latter is in no calendar."""
     # Postgres keeps microseconds, so that is what can be compared.
     try:
         mtime = datetime.fromtimestamp(stat.st_mtime_ns // 1000 / 1e6, UTC)
@@ -98,6 +111,25 @@ def content_hash(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MediaError(f"cannot be read: {error.strerror}") from error
+
+
+def sampled_hash(path: Path) -> str:
+    """SHA-256, in hex, of the file's size and of some blocks from its start to its end.
+
+    Files that differ in it differ; those that do not are then compared as a whole. Raises
+    MediaError if they cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            digest = hashlib.sha256(str(size_bytes).encode())
+            last = max(0, size_bytes - _BLOCK_BYTES)
+            for block in range(_BLOCKS):
+                file.seek(last * block // (_BLOCKS - 1))
+                digest.update(file.read(_BLOCK_BYTES))
+            return digest.hexdigest()
     except OSError as error:
         raise MediaError(f"cannot be read: {error.strerror}") from error
 

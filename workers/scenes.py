@@ -9,10 +9,10 @@ from typing import Literal
 from PIL import Image
 from scenedetect import AdaptiveDetector, ContentDetector, FrameTimecode
 
+from app.sampling import Sampling
 from workers.candidates import Candidate, Candidates, spread
 from workers.fingerprint import LUMA_SIDE, phash
 from workers.frames import DecodedFrame, Pixels
-from workers.sampling import Sampling
 from workers.video import Video
 
 MAX_SHOT_S = 60.0

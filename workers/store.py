@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import psycopg
 from pgvector import Bit, HalfVector
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, Engine, Row, Select, delete, func, select, up
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
-from app.errors import ModelUnavailableError
+from app.errors import AttemptLostError, ModelUnavailableError
 from app.models import EmbeddingModel, Fingerprint, Scene, Video, VideoFile
 from workers.details import Details, clean
 from workers.library import FileState
@@ -22,12 +23,32 @@ from workers.video import VideoInfo
 
 
 @dataclass(frozen=True)
+class Hashes:
+    """What tells a file's content from any other: of all its bytes, and of some, to be quick."""
+
+    content: str
+    sampled: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The right to write a video, as long as nobody else has taken it.
+
+    `replaces` tells whether the video is indexed already, with the file's former content.
+    """
+
+    video_id: int
+    token: UUID
+    replaces: bool = False
+
+
+@dataclass(frozen=True)
 class IndexedVideo:
     """All that a finished decode pass knows about a file."""
 
     path: Path
     state: FileState
-    content_hash: str
+    hashes: Hashes
     info: VideoInfo
     details: Details
     analysis: Analysis
@@ -51,36 +72,92 @@ def link_copy(engine: Engine, path: Path, state: FileState, content_hash: str) -
         if video is None:
             return None
         _link_file(connection, path, state, video.id)
-        former = Path(video.path or path)
+        former = _former_file(connection, video.id, path)
         # A folder that is gone as well may only not be mounted.
-        if not former.exists() and former.parent.exists():
-            connection.execute(
-                update(VideoFile).where(VideoFile.path == str(former)).values(state="missing")
-            )
+        if former is not None and not former.exists() and former.parent.exists():
+            connection.execute(delete(VideoFile).where(VideoFile.path == str(former)))
             return f"was moved from {former}"
-        return f"has the same content as {former}"
+        return f"has the same content as {former}" if former else "is back"
 
 
-def write_video(engine: Engine, model_id: int, video: IndexedVideo) -> int:
+def begin_attempt(engine: Engine, path: Path, state: FileState, hashes: Hashes) -> Attempt:
+    """Takes it upon this process to index a file; whoever tried before may not write any more.
+
+    A video that is new gets its row, of which nothing is found until it is indexed; one whose file
+    has new content is found with its former frames until then.
+    """
+    with engine.begin() as connection:
+        _lock_content(connection, hashes.content)
+        video_id = _find_row(connection, path, hashes.content)
+        if video_id is None:
+            new = insert(Video).values(
+                content_hash=hashes.content, title=clean(path.stem), status="pending"
+            )
+            video_id = int(connection.execute(new.returning(Video.id)).scalar_one())
+        token = uuid4()
+        row = connection.execute(
+            update(Video)
+            .where(Video.id == video_id)
+            .values(attempt=token, attempted_at=func.now())
+            .returning(Video.content_hash, Video.status)
+        ).one()
+        if row.content_hash == hashes.content:
+            _link_file(connection, path, state, video_id)
+        return Attempt(video_id, token, replaces=row.status == "indexed")
+
+
+def release_attempt(engine: Engine, attempt: Attempt) -> None:
+    """Gives an attempt up, so that its worker's end is not blamed on the video."""
+    with engine.begin() as connection:
+        connection.execute(
+            update(Video)
+            .where(Video.id == attempt.video_id, Video.attempt == attempt.token)
+            .values(attempt=None)
+        )
+
+
+def count_death(engine: Engine, path: Path) -> int:
+    """Notes that a worker died over a file; returns how many did so in a row.
+
+    The attempt of the dead ends with it: should its worker only have been silent, it cannot write.
+    """
+    died = (
+        update(Video)
+        .where(
+            Video.id == VideoFile.video_id, VideoFile.path == str(path), Video.attempt.is_not(None)
+        )
+        .values(attempt=None, deaths=Video.deaths + 1)
+        .returning(Video.deaths)
+    )
+    with engine.begin() as connection:
+        return int(connection.execute(died).scalar() or 0)
+
+
+def write_video(engine: Engine, model_id: int, video: IndexedVideo, attempt: Attempt) -> int:
     """Writes a video with its scenes, frames and embeddings in one transaction; returns its id.
 
     A file whose content has changed keeps its video's id, and all the frames are replaced. Raises
-    ModelUnavailableError if the index has changed to another model meanwhile.
+    AttemptLostError if the attempt is no longer this process's own, and ModelUnavailableError if
+    the index has changed to another model meanwhile.
     """
     with engine.begin() as connection:
         _hold_model(connection, model_id)
-        _lock_content(connection, video.content_hash)
-        if (indexed := _indexed(connection, video.content_hash)) is not None:
+        _lock_content(connection, video.hashes.content)
+        _hold_attempt(connection, attempt)
+        video_id = attempt.video_id
+        if (indexed := _indexed(connection, video.hashes.content)) is not None:
             # Somebody else was quicker with another copy of the same content.
             _link_file(connection, video.path, video.state, indexed.id)
+            _close_attempt(connection, attempt)
             return int(indexed.id)
-        video_id = _claim_row(connection, video.path, video.content_hash)
+        _empty_row(connection, video_id, video.hashes.content)
         connection.execute(
             update(Video)
             .where(Video.id == video_id)
             .values(
                 **_described(video.details),
-                content_hash=video.content_hash,
+                content_hash=video.hashes.content,
+                sampled_hash=video.hashes.sampled,
                 duration_s=video.analysis.duration_s,
                 width=video.info.width,
                 height=video.info.height,
@@ -92,6 +169,8 @@ def write_video(engine: Engine, model_id: int, video: IndexedVideo) -> int:
                 error=None,
                 warning=video.warning,
                 indexed_at=func.now(),
+                attempt=None,
+                deaths=0,
             )
         )
         connection.execute(
@@ -112,32 +191,57 @@ def write_video(engine: Engine, model_id: int, video: IndexedVideo) -> int:
         return video_id
 
 
-def write_failure(
-    engine: Engine, path: Path, reason: str, state: FileState | None, content_hash: str | None
-) -> None:
-    """Records why a file could not be indexed; the frames of its former content go."""
+def write_unread(engine: Engine, path: Path, reason: str) -> None:
+    """Records why a file could not be read at all, so that it belongs to no video."""
     with engine.begin() as connection:
-        if state is None or content_hash is None:
-            _record_unread(connection, path, reason)
-            return
-        _lock_content(connection, content_hash)
-        if _indexed(connection, content_hash) is not None:
+        _record_unread(connection, path, reason)
+
+
+def write_failure(
+    engine: Engine, path: Path, reason: str, state: FileState, hashes: Hashes, attempt: Attempt
+) -> None:
+    """Records why a file could not be indexed; the frames of its former content go.
+
+    Raises AttemptLostError if the attempt is no longer this process's own.
+    """
+    with engine.begin() as connection:
+        _lock_content(connection, hashes.content)
+        _hold_attempt(connection, attempt)
+        if _indexed(connection, hashes.content) is not None:
             # Somebody else has indexed this very content, so the fault lies in this file alone.
             _record_unread(connection, path, reason)
+            _close_attempt(connection, attempt)
             return
-        video_id = _claim_row(connection, path, content_hash)
+        _empty_row(connection, attempt.video_id, hashes.content)
         connection.execute(
             update(Video)
-            .where(Video.id == video_id)
+            .where(Video.id == attempt.video_id)
             .values(
-                content_hash=content_hash,
+                content_hash=hashes.content,
+                sampled_hash=hashes.sampled,
                 status="failed",
                 error=reason,
                 frame_count=0,
                 indexed_at=func.now(),
+                attempt=None,
+                deaths=0,
             )
         )
-        _link_file(connection, path, state, video_id)
+        _link_file(connection, path, state, attempt.video_id)
+
+
+def _hold_attempt(connection: Connection, attempt: Attempt) -> None:
+    """Locks the video's row, provided that the attempt is still the one that may write it."""
+    own = select(Video.id).where(Video.id == attempt.video_id, Video.attempt == attempt.token)
+    if connection.execute(own.with_for_update()).first() is None:
+        raise AttemptLostError("was removed from the index, or taken over by another worker")
+
+
+def _close_attempt(connection: Connection, attempt: Attempt) -> None:
+    """Ends an attempt whose content is indexed elsewhere; a row made for it alone goes."""
+    mine = Video.id == attempt.video_id
+    connection.execute(delete(Video).where(mine, Video.status == "pending"))
+    connection.execute(update(Video).where(mine).values(attempt=None))
 
 
 def _hold_model(connection: Connection, model_id: int) -> None:
@@ -171,24 +275,40 @@ def _indexed(connection: Connection, content_hash: str) -> Row[int, str | None] 
     ).one_or_none()
 
 
-def _claim_row(connection: Connection, path: Path, content_hash: str) -> int:
-    """The id of the row for this content, emptied of what it held.
+def _former_file(connection: Connection, video_id: int, path: Path) -> Path | None:
+    """Another file of a video, the one that is shown if there is one."""
+    former = (
+        select(VideoFile.path)
+        .join(Video, Video.id == VideoFile.video_id)
+        .where(Video.id == video_id, VideoFile.path != str(path))
+        .order_by(VideoFile.path.is_distinct_from(Video.path), VideoFile.path)
+    )
+    found = connection.execute(former.limit(1)).scalar()
+    return Path(found) if found else None
 
-    It is the row that has the content already, else that of the path's former content if no other
-    file holds that, else a new one.
+
+def _find_row(connection: Connection, path: Path, content_hash: str) -> int | None:
+    """The row that has the content already, else that of the path's former content.
+
+    The latter only if no other file holds that content.
     """
     of_content = select(Video.id).where(Video.content_hash == content_hash).with_for_update()
     video_id = connection.execute(of_content).scalar()
     if video_id is None:
         video_id = connection.execute(_only_file_of(path)).scalar()
-    if video_id is None:
-        new = insert(Video).values(
-            content_hash=content_hash, title=clean(path.stem), status="failed", error="not read yet"
+    return video_id
+
+
+def _empty_row(connection: Connection, video_id: int, content_hash: str) -> None:
+    """Makes room for new content: what the row held goes, and a row begun for that content."""
+    rival = select(Video.id).where(Video.content_hash == content_hash, Video.id != video_id)
+    for rival_id in connection.execute(rival.with_for_update()).scalars().all():
+        connection.execute(
+            update(VideoFile).where(VideoFile.video_id == rival_id).values(video_id=video_id)
         )
-        return int(connection.execute(new.returning(Video.id)).scalar_one())
+        connection.execute(delete(Video).where(Video.id == rival_id))
     connection.execute(delete(Scene).where(Scene.video_id == video_id))
     connection.execute(delete(Fingerprint).where(Fingerprint.video_id == video_id))
-    return int(video_id)
 
 
 def _only_file_of(path: Path) -> Select[int]:

@@ -1,43 +1,41 @@
-"""The jobs that workers take from the queue; each only calls what does the work."""
+"""The ingest jobs that a worker takes from the queue; each only calls what does the work."""
 
 import logging
 from pathlib import Path
 
-import psycopg
-from procrastinate import App, RetryStrategy
-from sqlalchemy.exc import OperationalError
+from procrastinate import App, JobContext
+from procrastinate.exceptions import JobAborted
 
 from app.config import Settings
 from app.db import get_engine
 from app.errors import ModelUnavailableError
 from app.queue import INGEST_QUEUE, INGEST_TASK, worker_app
+from app.sampling import Sampling
 from workers.index_model import claim, load_for_ingest
-from workers.ingest import Ingester
+from workers.ingest import Ingester, Progress
+from workers.jobs import Patience, work_off
 from workers.model import Model
-from workers.sampling import Sampling
 
 logger = logging.getLogger(__name__)
 
-# What may be otherwise in a while: a database that restarts, weights that cannot be downloaded now.
-RETRY = RetryStrategy(
-    max_attempts=8,
-    exponential_wait=4,
-    retry_exceptions=[OperationalError, psycopg.OperationalError, ModelUnavailableError],
-)
-# The supervisor kills after twice this time.
-SHUTDOWN_TIMEOUT_S = 5.0
-
 
 class IngestWorker:
-    """Takes ingest jobs one after the other; the model is loaded with the first."""
+    """Takes ingest jobs; the model is loaded with the first."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.engine = get_engine(settings)
         self.model: Model | None = None
 
-    def ingest_file(self, path: str, sampling: str, collection: str | None) -> None:
+    def ingest_file(
+        self, context: JobContext, path: str, sampling: str, collection: str | None
+    ) -> None:
         """Indexes one file; a file that fails is recorded as failed, and the job is done."""
+
+        def stop_if_told(_: Progress) -> None:
+            if context.should_abort():
+                raise JobAborted
+
         model, model_id = self._model()
         ingester = Ingester(
             self.engine,
@@ -47,7 +45,7 @@ class IngestWorker:
             Sampling.parse(sampling),
             collection,
         )
-        outcome = ingester.ingest(Path(path))
+        outcome = ingester.ingest(Path(path), stop_if_told)
         logger.info("%s: %s %s", outcome.state, outcome.path, outcome.reason or "")
 
     def _model(self) -> tuple[Model, int]:
@@ -61,31 +59,14 @@ class IngestWorker:
         return self.model, claim(self.engine, self.model)
 
     def app(self) -> App:
-        """The queue's app with this worker's tasks."""
+        """The queue's app with this worker's task."""
         app = worker_app()
-        app.task(name=INGEST_TASK, queue=INGEST_QUEUE, retry=RETRY)(self.ingest_file)
-
-        async def retry_stalled(timestamp: int) -> None:  # noqa: ARG001 - named by Procrastinate.
-            """Queues again what a worker had begun that then died; its files are read anew."""
-            for job in await app.job_manager.get_stalled_jobs(queue=INGEST_QUEUE):
-                logger.warning("a worker died at %s; queued again", job.task_kwargs.get("path"))
-                await app.job_manager.retry_job(job)
-
-        minutely = app.periodic(cron="* * * * *")
-        minutely(
-            app.task(name="retry_stalled", queue=INGEST_QUEUE, queueing_lock="retry_stalled")(
-                retry_stalled
-            )
+        app.task(name=INGEST_TASK, queue=INGEST_QUEUE, retry=Patience(), pass_context=True)(
+            self.ingest_file
         )
         return app
 
 
 def run(settings: Settings) -> None:
-    """Takes jobs until the process is told to stop."""
-    IngestWorker(settings).app().run_worker(
-        queues=[INGEST_QUEUE],
-        concurrency=1,
-        name="ingest",
-        shutdown_graceful_timeout=SHUTDOWN_TIMEOUT_S,
-        delete_jobs="successful",
-    )
+    """Takes ingest jobs until the process is told to stop."""
+    work_off(IngestWorker(settings).app(), settings, INGEST_QUEUE, settings.jobs)

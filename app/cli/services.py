@@ -18,6 +18,10 @@ WEB_THREADS = 8
 EMBEDDER = Service("embedder", worker_command("embedder"))
 # Ingest is a process of its own, and a niced one: a question never waits behind its batches.
 INGEST = Service("ingest", worker_command("queue"))
+SCANNER = Service("scanner", worker_command("scanner"))
+
+
+WORKERS = (EMBEDDER, INGEST, SCANNER)
 
 
 def listening(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,13 +61,17 @@ def serve(host: str | None, port: int | None) -> None:
 @click.command()
 @click.option(
     "--only",
-    type=click.Choice([EMBEDDER.name, INGEST.name]),
-    help="Run one half alone, on a machine of its own.",
+    type=click.Choice([service.name for service in WORKERS]),
+    help="Run one part alone, on a machine of its own.",
 )
 def worker(only: str | None) -> int:
-    """Run the worker: the embedder answers questions, ingest takes jobs from the queue."""
+    """Run the worker: embedder, ingest and scanner.
+
+    The embedder answers questions, ingest takes files from the queue (SCENEQL_JOBS of them at a
+    time), and the scanner looks for new ones in the sources.
+    """
     open_database()
-    services = [service for service in (EMBEDDER, INGEST) if only in (None, service.name)]
+    services = [service for service in WORKERS if only in (None, service.name)]
     _report(f"running {' and '.join(service.name for service in services)} (Ctrl-C stops it)")
     return supervise(services, _report)
 
@@ -73,7 +81,7 @@ def worker(only: str | None) -> int:
 def up(host: str | None, port: int | None) -> int:
     """Run everything: database, worker and page. Ctrl-C stops all of it."""
     open_database()
-    return run_all(listening_at(host, port), [EMBEDDER, INGEST])
+    return run_all(listening_at(host, port), WORKERS)
 
 
 def run_all(settings: Settings, workers: Sequence[Service]) -> int:

@@ -16,14 +16,14 @@ from sqlalchemy import Engine, text
 from app.catalog import TINY_MODEL, list_videos
 from app.config import get_settings
 from app.errors import ModelUnavailableError
+from app.sampling import Sampling
 from tests.filling import add_active_model
 from tests.media import shot, write_clip
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Outcome
-from workers.library import content_hash, file_state
+from workers.library import content_hash, file_state, sampled_hash
 from workers.model import TINY, Model, load
-from workers.sampling import Sampling
-from workers.store import write_failure
+from workers.store import Hashes, begin_attempt, write_failure
 from workers.video import probe
 
 MEDIA = os.environ.get("SCENEQL_TEST_MEDIA")
@@ -156,7 +156,8 @@ def test_a_video_is_not_written_for_a_model_that_is_no_longer_the_index_own(
     with pytest.raises(ModelUnavailableError, match="has changed to another model"):
         ingest(clip)
 
-    assert counts(engine) == (0, 0, 0, 0, 0)
+    assert counts(engine) == (1, 0, 0, 0, 0)
+    assert rows(engine, "SELECT status FROM videos") == [("pending",)]
 
 
 def test_a_failure_leaves_alone_what_another_process_has_indexed(
@@ -164,8 +165,10 @@ def test_a_failure_leaves_alone_what_another_process_has_indexed(
 ) -> None:
     ingest(clip)
     copy = tmp_path / "copy.mp4"
+    hashes, state = Hashes(content_hash(clip), sampled_hash(clip)), file_state(clip)
+    attempt = begin_attempt(engine, copy, state, hashes)
 
-    write_failure(engine, copy, "was changed", file_state(clip), content_hash(clip))
+    write_failure(engine, copy, "was changed", state, hashes, attempt)
 
     assert counts(engine) == (1, 2, 4, 4, 4)
     assert rows(engine, "SELECT error FROM video_files WHERE video_id IS NULL") == [

@@ -20,6 +20,8 @@ MAY_IMPORT = {
     "app.models": (),
     "app.migrate": ("app.config", "app.errors", "migrations", "sql"),
     "app.queue": ("app.db",),
+    "app.sampling": ("app.errors",),
+    "app.sources": ("app.errors", "app.models", "app.sampling"),
     "app.filters": ("app.errors", "app.models"),
     "app.questions": ("app.config", "app.errors"),
     "app.catalog": ("app.errors", "app.filters", "app.models"),
@@ -33,20 +35,20 @@ MAY_IMPORT = {
     "bench": ("app", "bench", "workers"),
     "migrations": ("app.db", "app.models", "migrations"),
     "sql": (),
-    "workers.sampling": ("app.errors",),
     "workers.video": ("app.errors", "workers.container", "workers.frames"),
     "workers.model": ("app.errors", "workers"),
     "workers": ("app.config", "app.db", "app.catalog", "app.errors", "app.failures", "app.migrate",
-                "app.models", "app.queue", "app.supervisor", "workers"),
+                "app.models", "app.queue", "app.sampling", "app.sources", "app.supervisor",
+                "workers"),
 }  # fmt: skip
 
 HEAVY = ("torch", "torchvision", "open_clip", "cv2", "av", "scenedetect")
 # Decoding and scene detection know neither models nor databases.
 NO_DATABASE = ("workers.video", "workers.scenes", "workers.frames", "workers.container",
-               "workers.candidates", "workers.sampling", "workers.fingerprint",
+               "workers.candidates", "app.sampling", "workers.fingerprint",
                "workers.subtitles", "workers.model", "workers.tiny")  # fmt: skip
 NO_TORCH = ("workers.video", "workers.scenes", "workers.frames", "workers.container",
-            "workers.candidates", "workers.sampling", "workers.fingerprint",
+            "workers.candidates", "app.sampling", "workers.fingerprint",
             "workers.subtitles")  # fmt: skip
 
 

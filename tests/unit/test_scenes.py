@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from app.errors import MediaError
+from app.sampling import Sampling
 from tests.media import Pixels, place, plain, shot, write_clip
-from workers.sampling import Sampling
 from workers.scenes import Analysis, Detector, Sample, analyse
 
 FPS = 25

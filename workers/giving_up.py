@@ -1,0 +1,34 @@
+"""What becomes of a file over which workers die."""
+
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from app.errors import MediaError
+from workers.library import content_hash, file_state, sampled_hash
+from workers.store import Hashes, begin_attempt, count_death, write_failure, write_unread
+
+MAX_DEATHS = 3
+"""A file over which so many workers in a row have died is given up."""
+
+GIVEN_UP = (
+    f"{MAX_DEATHS} workers in a row died while they indexed it, so it was given up; "
+    "to try once more: sceneql ingest FILE"
+)
+
+
+def bury(engine: Engine, path: Path) -> int:
+    """Notes that a worker died over a file, and gives the file up if too many did.
+
+    Returns how many died in a row; none if the worker had not begun with the file.
+    """
+    deaths = count_death(engine, path)
+    if deaths >= MAX_DEATHS:
+        try:
+            state, hashes = file_state(path), Hashes(content_hash(path), sampled_hash(path))
+        except MediaError as error:
+            write_unread(engine, path, str(error))
+        else:
+            attempt = begin_attempt(engine, path, state, hashes)
+            write_failure(engine, path, GIVEN_UP, state, hashes, attempt)
+    return deaths

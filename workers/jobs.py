@@ -1,0 +1,44 @@
+"""What all workers that take jobs from the queue have in common."""
+
+import psycopg
+from procrastinate import App, BaseRetryStrategy, RetryDecision
+from procrastinate.exceptions import JobAborted
+from procrastinate.jobs import Job
+from sqlalchemy.exc import OperationalError
+
+from app.config import Settings
+from app.errors import ModelUnavailableError
+
+# The supervisor kills after twice this time.
+SHUTDOWN_TIMEOUT_S = 5.0
+
+
+class Patience(BaseRetryStrategy):
+    """Tries again what may be otherwise in a while, later and later, for some hours.
+
+    Such are a database that restarts, a disk that is full, and weights that cannot be downloaded
+    now. A job that was interrupted because its worker stops is taken up by the next one at once.
+    """
+
+    ATTEMPTS = 8
+    PASSING = (OperationalError, psycopg.OperationalError, ModelUnavailableError, OSError)
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if isinstance(exception, JobAborted):
+            return RetryDecision(retry_in={"seconds": 0})
+        if isinstance(exception, self.PASSING) and job.attempts < self.ATTEMPTS:
+            return RetryDecision(retry_in={"seconds": 4 ** (job.attempts + 1)})
+        return None
+
+
+def work_off(app: App, settings: Settings, queue: str, jobs_at_once: int) -> None:
+    """Takes the jobs of a queue, so many at a time, until the process is told to stop."""
+    app.run_worker(
+        queues=[queue],
+        concurrency=jobs_at_once,
+        name=queue,
+        shutdown_graceful_timeout=SHUTDOWN_TIMEOUT_S,
+        delete_jobs="successful",
+        update_heartbeat_interval=settings.stalled_after_s / 3,
+        stalled_worker_timeout=settings.stalled_after_s,
+    )

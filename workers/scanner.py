@@ -1,0 +1,98 @@
+"""The worker that scans sources on schedule and looks after jobs whose workers have died.
+
+It knows no model, so that it is up at once and takes little memory.
+"""
+
+import logging
+from pathlib import Path
+
+from procrastinate import App
+from procrastinate.exceptions import UniqueViolation
+from procrastinate.jobs import Job, Status
+from sqlalchemy import Engine
+
+from app.config import Settings
+from app.db import get_engine
+from app.errors import BadRequestError
+from app.queue import INGEST_TASK, SCAN_QUEUE, SCAN_TASK, enqueue_scans, worker_app
+from app.sources import due_sources, get_source, list_sources
+from workers.giving_up import MAX_DEATHS, bury
+from workers.jobs import Patience, work_off
+from workers.scan import scan
+
+logger = logging.getLogger(__name__)
+
+KEEP_FAILED_JOBS_H = 30 * 24
+JOBS_AT_ONCE = 3
+"""A scan may take an hour; the tick and the stalled jobs must not wait for it."""
+
+
+class Scanner:
+    """Scans the sources that are due, and looks after jobs whose workers have died."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.engine: Engine = get_engine(settings)
+
+    def scan_source(self, source_id: int) -> None:
+        """Scans a source; one that cannot be looked at says why, and is tried again when due."""
+        source = get_source(self.engine, source_id)
+        if source is None or source.paused:
+            return
+        try:
+            report = scan(self.engine, source)
+        except BadRequestError as error:
+            logger.warning("%s", error)
+            return
+        for kind, path, note in report.notes:
+            logger.info("%s: %s %s", kind, path, note)
+
+    def tick(self, timestamp: int) -> None:  # noqa: ARG002 - named by Procrastinate.
+        """Queues a scan of each source that is due; one that waits already is not queued again."""
+        enqueue_scans(due_sources(self.engine))
+
+    def app(self) -> App:
+        """The queue's app with this worker's tasks."""
+        app = worker_app()
+        app.task(name=SCAN_TASK, queue=SCAN_QUEUE, retry=Patience())(self.scan_source)
+        stalled_after_s = self.settings.stalled_after_s
+
+        async def retry_stalled(timestamp: int) -> None:  # noqa: ARG001 - named by Procrastinate.
+            """Queues again what a worker had begun that then died, but not for ever."""
+            for job in await app.job_manager.get_stalled_jobs(
+                seconds_since_heartbeat=stalled_after_s
+            ):
+                await self._revive(app, job)
+
+        async def forget_failed(timestamp: int) -> None:  # noqa: ARG001 - named by Procrastinate.
+            await app.job_manager.delete_old_jobs(KEEP_FAILED_JOBS_H, include_failed=True)
+
+        for name, cron, task in (
+            ("tick", "* * * * *", self.tick),
+            ("retry_stalled", "* * * * *", retry_stalled),
+            ("forget_failed", "0 4 * * *", forget_failed),
+        ):
+            registered = app.task(name=name, queue=SCAN_QUEUE, queueing_lock=name)(task)
+            app.periodic(cron=cron)(registered)
+        return app
+
+    async def _revive(self, app: App, job: Job) -> None:
+        path = job.task_kwargs.get("path")
+        if job.task_name == INGEST_TASK and isinstance(path, str):
+            deaths = bury(self.engine, Path(path))
+            logger.warning("a worker died at %s", path, extra={"path": path, "deaths": deaths})
+            if deaths >= MAX_DEATHS:
+                await app.job_manager.finish_job(job, Status.FAILED, delete_job=False)
+                return
+        try:
+            await app.job_manager.retry_job(job)
+        except UniqueViolation:
+            # The same work has been queued meanwhile.
+            await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+
+
+def run(settings: Settings) -> None:
+    """Scans all sources once, then each when it is due, until the process is told to stop."""
+    scanner = Scanner(settings)
+    enqueue_scans(source.id for source in list_sources(scanner.engine) if not source.paused)
+    work_off(scanner.app(), settings, SCAN_QUEUE, JOBS_AT_ONCE)
