@@ -8,7 +8,7 @@ from app.errors import MediaError
 from workers.library import content_hash, file_state, sampled_hash
 from workers.store import Hashes, begin_attempt, count_death, write_failure, write_unread
 
-MAX_DEATHS = 3
+MAX_DEATHS = 5
 """A file over which so many workers in a row have died is given up."""
 
 GIVEN_UP = (

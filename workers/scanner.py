@@ -51,18 +51,36 @@ class Scanner:
         """Queues a scan of each source that is due; one that waits already is not queued again."""
         enqueue_scans(due_sources(self.engine))
 
+    async def revive_stalled(self, app: App) -> None:
+        """Queues again what workers had begun that then died, but not for ever."""
+        for job in await app.job_manager.get_stalled_jobs(
+            seconds_since_heartbeat=self.settings.stalled_after_s
+        ):
+            await self._revive(app, job)
+
+    async def _revive(self, app: App, job: Job) -> None:
+        deaths = 0
+        path = job.task_kwargs.get("path")
+        if job.task_name == INGEST_TASK and isinstance(path, str):
+            deaths = bury(self.engine, Path(path))
+            logger.warning("a worker died at %s", path, extra={"path": path, "deaths": deaths})
+        if deaths >= MAX_DEATHS:
+            await app.job_manager.finish_job(job, Status.FAILED, delete_job=False)
+            return
+        try:
+            # Other files come first, so that one that kills its workers holds up none of them.
+            await app.job_manager.retry_job(job, priority=job.priority - deaths)
+        except UniqueViolation:
+            # The same work has been queued meanwhile.
+            await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+
     def app(self) -> App:
         """The queue's app with this worker's tasks."""
         app = worker_app()
         app.task(name=SCAN_TASK, queue=SCAN_QUEUE, retry=Patience())(self.scan_source)
-        stalled_after_s = self.settings.stalled_after_s
 
         async def retry_stalled(timestamp: int) -> None:  # noqa: ARG001 - named by Procrastinate.
-            """Queues again what a worker had begun that then died, but not for ever."""
-            for job in await app.job_manager.get_stalled_jobs(
-                seconds_since_heartbeat=stalled_after_s
-            ):
-                await self._revive(app, job)
+            await self.revive_stalled(app)
 
         async def forget_failed(timestamp: int) -> None:  # noqa: ARG001 - named by Procrastinate.
             await app.job_manager.delete_old_jobs(KEEP_FAILED_JOBS_H, include_failed=True)
@@ -75,20 +93,6 @@ class Scanner:
             registered = app.task(name=name, queue=SCAN_QUEUE, queueing_lock=name)(task)
             app.periodic(cron=cron)(registered)
         return app
-
-    async def _revive(self, app: App, job: Job) -> None:
-        path = job.task_kwargs.get("path")
-        if job.task_name == INGEST_TASK and isinstance(path, str):
-            deaths = bury(self.engine, Path(path))
-            logger.warning("a worker died at %s", path, extra={"path": path, "deaths": deaths})
-            if deaths >= MAX_DEATHS:
-                await app.job_manager.finish_job(job, Status.FAILED, delete_job=False)
-                return
-        try:
-            await app.job_manager.retry_job(job)
-        except UniqueViolation:
-            # The same work has been queued meanwhile.
-            await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
 
 
 def run(settings: Settings) -> None:

@@ -1,6 +1,7 @@
-"""`sceneql ingest` and `sceneql status`: what goes into the library and what is in it."""
+"""`sceneql ingest`, `rm` and `status`: what goes into the library, what out, and what is in it."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from app import catalog
 from app.cli.children import run, worker_command
 from app.cli.database import open_database
 from app.errors import BadRequestError
+from app.removal import find_removable, remove_videos
+
+SHOWN = 20
 
 
 @click.command()
@@ -45,6 +49,35 @@ def ingest(
         arguments.append("--json")
     arguments += ["--", *map(str, paths)]
     return run(worker_command(*arguments))
+
+
+@click.command()
+@click.argument("videos", metavar="[VIDEO]...", nargs=-1)
+@click.option("--where", help="Filter, such as: collection = news and duration_s < 5")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def rm(videos: tuple[str, ...], where: str | None, yes: bool) -> int:
+    """Take videos out of the index, by id, path, folder or filter. No file is deleted.
+
+    Scans pass their files over from now on; `sceneql ingest FILE` indexes one again.
+    """
+    if not videos and where is None:
+        raise BadRequestError("name videos by id or path, or choose them with --where FILTER")
+    engine = open_database()
+    chosen = find_removable(engine, videos, where)
+    for video in chosen[:SHOWN]:
+        print(f"{video.id:>6}  {video.title}  {', '.join(video.paths)}", file=sys.stderr)
+    if len(chosen) > SHOWN:
+        print(f"and {len(chosen) - SHOWN:,} more", file=sys.stderr)
+    if not chosen:
+        print("no video fits the filter", file=sys.stderr)
+        return 1
+    if not yes:
+        if not sys.stdin.isatty():
+            raise BadRequestError("nobody is there to be asked; say --yes to remove them")
+        click.confirm(f"Take {len(chosen):,} out of the index?", abort=True, err=True)
+    removed = remove_videos(engine, [video.id for video in chosen])
+    print(f"{removed:,} removed from the index; the files are where they were", file=sys.stderr)
+    return 0
 
 
 @click.command()

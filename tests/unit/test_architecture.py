@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "app.migrate": ("app.config", "app.errors", "migrations", "sql"),
     "app.queue": ("app.db",),
     "app.sampling": ("app.errors",),
+    "app.removal": ("app.errors", "app.filters", "app.models"),
     "app.sources": ("app.errors", "app.models", "app.sampling"),
     "app.filters": ("app.errors", "app.models"),
     "app.questions": ("app.config", "app.errors"),

@@ -1,0 +1,75 @@
+"""Takes videos out of the index; their files stay where they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Engine, delete, func, or_, select, true, update
+
+from app.errors import BadRequestError
+from app.filters import video_filter
+from app.models import Video, VideoFile
+
+
+@dataclass(frozen=True)
+class Removable:
+    """A video that may be taken out of the index, with the paths of its files."""
+
+    id: int
+    title: str
+    paths: tuple[str, ...]
+
+
+def find_removable(
+    engine: Engine, names: Sequence[str], where: str | None = None
+) -> tuple[Removable, ...]:
+    """The videos that the names and the filter choose, whatever their state.
+
+    A name is an id, the path of a file, or that of a folder for all that was indexed in it. With
+    names and a filter, both must hold. Raises BadRequestError for a name that chooses nothing.
+    """
+    files = (
+        select(func.array_agg(VideoFile.path))
+        .where(VideoFile.video_id == Video.id)
+        .scalar_subquery()
+    )
+    found: dict[int, Removable] = {}
+    with engine.connect() as connection:
+        for condition, name in [(_named(name), name) for name in names] or [(true(), "")]:
+            wanted = select(Video.id, Video.title, files.label("paths"))
+            wanted = wanted.where(condition, video_filter(where))
+            rows = connection.execute(wanted.order_by(Video.id)).all()
+            if not rows and name and where is None:
+                raise BadRequestError(
+                    f"there is no video {name!r} in the index; name it by its id or path, "
+                    "or choose with --where"
+                )
+            found |= {row.id: Removable(row.id, row.title, tuple(row.paths or ())) for row in rows}
+    return tuple(found.values())
+
+
+def remove_videos(engine: Engine, ids: Sequence[int]) -> int:
+    """Deletes videos with all that was indexed of them; returns how many there were.
+
+    Their files are not touched. Scans pass them over from now on, until they change or are
+    indexed by name.
+    """
+    with engine.begin() as connection:
+        connection.execute(
+            update(VideoFile)
+            .where(VideoFile.video_id.in_(ids))
+            .values(video_id=None, state="removed", error=None)
+        )
+        gone = connection.execute(delete(Video).where(Video.id.in_(ids)).returning(Video.id))
+        return len(gone.all())
+
+
+def _named(name: str) -> ColumnElement[bool]:
+    path = str(Path(name).absolute())
+    file = select(VideoFile.path).where(
+        VideoFile.video_id == Video.id,
+        or_(VideoFile.path == path, func.starts_with(VideoFile.path, f"{path.rstrip('/')}/")),
+    )
+    if name.isascii() and name.isdigit() and len(name) < 19:
+        return or_(Video.id == int(name), file.exists())
+    return file.exists()
