@@ -1,5 +1,6 @@
 # make demo    a small library is rendered, indexed and asked, then served (SERVE=0: only asked)
 # make test    all tests but the slow ones, against a real Postgres (make test-slow: those)
+# make soak    faults in numbers: workers and Postgres killed, disks filled, a huge import
 # make lint    ruff and mypy
 PYTHON ?= python3
 SERVE ?= 1
@@ -7,7 +8,7 @@ SERVE ?= 1
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow lint format clean
+.PHONY: demo test test-slow soak lint format clean
 
 demo: .venv/installed
 	$(BIN)/sceneql demo $(if $(filter 0,$(SERVE)),--no-serve)
@@ -17,6 +18,9 @@ test: .venv/installed-dev
 
 test-slow: .venv/installed-dev
 	$(BIN)/pytest -m slow
+
+soak: .venv/installed-dev
+	$(BIN)/pytest -m soak -s
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -1,14 +1,21 @@
 """What all workers that take jobs from the queue have in common."""
 
+import logging
+import time
+from collections.abc import Callable
+
 import psycopg
 from procrastinate import App, BaseRetryStrategy, RetryDecision
-from procrastinate.exceptions import JobAborted
+from procrastinate.exceptions import ConnectorException, JobAborted
 from procrastinate.jobs import Job
 from sqlalchemy.exc import OperationalError
 
 from app.config import Settings
 from app.errors import ModelUnavailableError
 
+logger = logging.getLogger(__name__)
+
+RECONNECT_AFTER_S = 1.0
 # The supervisor kills after twice this time.
 SHUTDOWN_TIMEOUT_S = 5.0
 
@@ -31,14 +38,28 @@ class Patience(BaseRetryStrategy):
         return None
 
 
-def work_off(app: App, settings: Settings, queue: str, jobs_at_once: int) -> None:
-    """Takes the jobs of a queue, so many at a time, until the process is told to stop."""
-    app.run_worker(
-        queues=[queue],
-        concurrency=jobs_at_once,
-        name=queue,
-        shutdown_graceful_timeout=SHUTDOWN_TIMEOUT_S,
-        delete_jobs="successful",
-        update_heartbeat_interval=settings.stalled_after_s / 3,
-        stalled_worker_timeout=settings.stalled_after_s,
-    )
+def work_off(
+    make_app: Callable[[], App], settings: Settings, queue: str, jobs_at_once: int
+) -> None:
+    """Takes the jobs of a queue, so many at a time, until the process is told to stop.
+
+    A worker whose connections break, or that was taken for dead while it was only silent, signs on
+    anew under another number.
+    """
+    while True:
+        try:
+            make_app().run_worker(
+                queues=[queue],
+                concurrency=jobs_at_once,
+                name=queue,
+                shutdown_graceful_timeout=SHUTDOWN_TIMEOUT_S,
+                delete_jobs="successful",
+                update_heartbeat_interval=settings.stalled_after_s / 3,
+                stalled_worker_timeout=settings.stalled_after_s,
+            )
+        except ConnectorException as error:
+            reason = str(error.__cause__ or error).strip().partition("\n")[0]
+            logger.warning("lost the queue, signing on again: %s", reason)
+            time.sleep(RECONNECT_AFTER_S)
+        else:
+            return

@@ -22,6 +22,8 @@ from workers.scan import scan
 
 logger = logging.getLogger(__name__)
 
+# The sixth field are seconds.
+EVERY_TEN_S = "* * * * * */10"
 KEEP_FAILED_JOBS_H = 30 * 24
 JOBS_AT_ONCE = 3
 """A scan may take an hour; the tick and the stalled jobs must not wait for it."""
@@ -86,8 +88,8 @@ class Scanner:
             await app.job_manager.delete_old_jobs(KEEP_FAILED_JOBS_H, include_failed=True)
 
         for name, cron, task in (
-            ("tick", "* * * * *", self.tick),
-            ("retry_stalled", "* * * * *", retry_stalled),
+            ("tick", EVERY_TEN_S, self.tick),
+            ("retry_stalled", EVERY_TEN_S, retry_stalled),
             ("forget_failed", "0 4 * * *", forget_failed),
         ):
             registered = app.task(name=name, queue=SCAN_QUEUE, queueing_lock=name)(task)
@@ -99,4 +101,4 @@ def run(settings: Settings) -> None:
     """Scans all sources once, then each when it is due, until the process is told to stop."""
     scanner = Scanner(settings)
     enqueue_scans(source.id for source in list_sources(scanner.engine) if not source.paused)
-    work_off(scanner.app(), settings, SCAN_QUEUE, JOBS_AT_ONCE)
+    work_off(scanner.app, settings, SCAN_QUEUE, JOBS_AT_ONCE)

@@ -69,4 +69,4 @@ class IngestWorker:
 
 def run(settings: Settings) -> None:
     """Takes ingest jobs until the process is told to stop."""
-    work_off(IngestWorker(settings).app(), settings, INGEST_QUEUE, settings.jobs)
+    work_off(IngestWorker(settings).app, settings, INGEST_QUEUE, settings.jobs)

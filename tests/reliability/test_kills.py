@@ -1,0 +1,149 @@
+"""Workers that are killed, stopped or give up: nothing is lost, twice there, or there by half."""
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+
+import pytest
+from sqlalchemy import Engine, text
+
+from app.config import Settings
+from app.queue import IngestJob, enqueue_ingest
+from tests.reliability.faults import (
+    Tally,
+    Watch,
+    add_clips,
+    count,
+    duplicated,
+    lost,
+    revive,
+    wait_until_idle,
+    worker,
+)
+from workers.giving_up import GIVEN_UP, MAX_DEATHS, bury
+from workers.library import content_hash, file_state, sampled_hash
+from workers.store import Hashes, begin_attempt
+
+SEED = 20261121
+LONGEST_LIFE_S = 8.0
+
+
+@pytest.fixture
+def settings(settings_of_test: Settings) -> Settings:
+    """Settings with which a dead worker is noticed within a second."""
+    return settings_of_test.model_copy(update={"stalled_after_s": 1.0, "model": "tiny"})
+
+
+@pytest.fixture
+def environment(settings: Settings) -> dict[str, str]:
+    assert settings.database_url == os.environ["DATABASE_URL"]
+    return os.environ | {"SCENEQL_MODEL": "tiny", "SCENEQL_STALLED_AFTER_S": "1"}
+
+
+def enqueue(files: list[Path]) -> None:
+    enqueue_ingest([IngestJob(str(file), "scenes:3") for file in files])
+
+
+def wait_for_attempt(engine: Engine, timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not count(engine, "SELECT count(*) FROM videos WHERE attempt IS NOT NULL"):
+        assert time.monotonic() < deadline, "no worker has begun"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("kills", "clips"), [(3, 8), pytest.param(100, 40, marks=pytest.mark.soak)]
+)
+def test_a_worker_that_is_killed_at_random_moments_loses_nothing(
+    engine: Engine,
+    settings: Settings,
+    environment: Mapping[str, str],
+    tmp_path: Path,
+    kills: int,
+    clips: int,
+) -> None:
+    moments = Random(SEED)
+    files = add_clips(tmp_path / "videos", range(clips))
+    enqueue(files)
+    changes = 0
+
+    with Watch(engine) as watch:
+        for _ in range(kills):
+            with worker(environment) as process:
+                time.sleep(moments.uniform(0, LONGEST_LIFE_S))
+                process.send_signal(signal.SIGKILL)
+            revive(settings)
+            if not lost(engine, files):
+                # All is done: a quarter of the videos is recorded over, so that work goes on.
+                changes += 1
+                again = range(1000 * changes, 1000 * changes + clips // 4)
+                for file, new in zip(files, add_clips(tmp_path / "new", again), strict=False):
+                    new.replace(file)
+                enqueue(files)
+        with worker(environment):
+            wait_until_idle(engine)
+
+    tally = Tally(
+        "kill -9 of the ingest worker",
+        kills,
+        clips,
+        len(lost(engine, files)),
+        duplicated(engine, files),
+        watch.halves,
+    ).keep()
+    assert (tally.lost, tally.duplicated, tally.visible_halves) == (0, 0, 0)
+
+
+def test_a_worker_that_was_taken_for_dead_writes_nothing_when_it_wakes_up(
+    engine: Engine, settings: Settings, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    files = add_clips(tmp_path, range(2))
+    enqueue(files[:1])
+    with worker(environment) as first:
+        wait_for_attempt(engine)
+        first.send_signal(signal.SIGSTOP)
+        revive(settings)
+        with worker(environment):
+            wait_until_idle(engine)
+        indexed = "SELECT id, indexed_at FROM videos"
+        with engine.connect() as connection:
+            by_second = connection.execute(text(indexed)).all()
+
+        first.send_signal(signal.SIGCONT)
+        enqueue(files[1:])
+        wait_until_idle(engine)
+        with engine.connect() as connection:
+            by_both = connection.execute(text(indexed)).all()
+
+    assert by_second[0] in by_both
+    assert len(by_both) == 2
+    assert lost(engine, files) == []
+
+
+def test_a_file_over_which_workers_die_is_given_up_with_the_reason(
+    engine: Engine, tmp_path: Path
+) -> None:
+    (file,) = add_clips(tmp_path, range(1))
+    hashes = Hashes(content_hash(file), sampled_hash(file))
+
+    deaths = []
+    for _ in range(MAX_DEATHS):
+        begin_attempt(engine, file, file_state(file), hashes)
+        deaths.append(bury(engine, file))
+
+    assert deaths == list(range(1, MAX_DEATHS + 1))
+    with engine.connect() as connection:
+        video = connection.execute(text("SELECT status, error, attempt FROM videos")).one()
+    assert tuple(video) == ("failed", GIVEN_UP, None)
+
+
+def test_a_worker_that_dies_between_two_files_is_blamed_on_neither(
+    engine: Engine, tmp_path: Path
+) -> None:
+    (file,) = add_clips(tmp_path, range(1))
+
+    assert bury(engine, file) == 0
+    assert count(engine, "SELECT count(*) FROM videos") == 0
