@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from json import dumps
 from pathlib import Path
@@ -15,6 +15,7 @@ from threading import Event, Thread
 
 import psycopg
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from app.config import Settings
 from app.db import address_of
@@ -158,6 +159,10 @@ def wait_until_idle(engine: Engine, timeout_s: float = 120) -> None:
         "WHERE status IN ('todo', 'doing') AND task_name = 'ingest_file'"
     )
     deadline = time.monotonic() + timeout_s
-    while left := count(engine, waiting):
+    left: int | None = None
+    while left != 0:
+        # The database may be what was killed.
+        with suppress(OperationalError):
+            left = count(engine, waiting)
         assert time.monotonic() < deadline, f"{left} files still wait after {timeout_s} s"
         time.sleep(0.2)
