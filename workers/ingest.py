@@ -20,7 +20,14 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from app.errors import AttemptLostError, MediaError
 from app.sampling import Sampling
 from workers.details import describe
-from workers.library import FileState, content_hash, file_state, is_indexed, sampled_hash
+from workers.library import (
+    FileState,
+    content_hash,
+    file_state,
+    has_changed,
+    is_indexed,
+    sampled_hash,
+)
 from workers.model import Model
 from workers.scenes import Sample, Scene, analyse
 from workers.spool import IndexedFrame, Spool
@@ -41,6 +48,8 @@ from workers.video import probe
 BATCH_SIZE = 16
 # One batch is being embedded while the next one fills; more would only take memory.
 BATCHES_AHEAD = 2
+
+CHANGED = "was changed or went away while it was read; index it again when it rests"
 
 THUMBNAIL_PX = 320
 THUMBNAIL_QUALITY = 80
@@ -119,6 +128,10 @@ class Ingester:
         try:
             return self._index(path, state, hashes, attempt, on_progress)
         except MediaError as error:
+            if has_changed(path, state):
+                # Its disk may be gone, or it is being written: what was read tells nothing of it.
+                release_attempt(self.engine, attempt)
+                return Outcome(path, "failed", CHANGED)
             reason = str(error)
         except DBAPIError as error:
             # Not every title, size or date that a file may claim can be kept; others can go on.
@@ -148,8 +161,8 @@ class Ingester:
                         Progress(frames, info.frame_count)
                     ),
                 )
-            if file_state(path) != state:
-                raise MediaError("was changed while it was read; index it again when it rests")
+            if has_changed(path, state):
+                raise MediaError(CHANGED)
             said = said_in_scenes(analysis.scenes, read_subtitles(path, info))
             video = IndexedVideo(
                 path, state, hashes, info, details, analysis, said, spool, str(self.sampling)

@@ -96,6 +96,14 @@ def file_state(path: Path) -> FileState:
         raise MediaError(f"cannot be read: {error.strerror}") from error
 
 
+def has_changed(path: Path, state: FileState) -> bool:
+    """Whether a file is no longer what it was, or no longer there."""
+    try:
+        return file_state(path) != state
+    except MediaError:
+        return True
+
+
 def state_of(stat: os.stat_result) -> FileState:
     """Size and modification time; raises MediaError if the latter is in no calendar."""
     # Postgres keeps microseconds, so that is what can be compared.

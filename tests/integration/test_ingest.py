@@ -259,6 +259,23 @@ def test_a_file_that_cannot_be_read_belongs_to_no_video(
     assert counts(engine)[0] == 0
 
 
+def test_a_disk_that_goes_away_while_a_file_is_read_is_not_the_video_s_fault(
+    engine: Engine, ingest: Ingest, tiny: Model, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(clip)
+    write_clip(clip, shot(3, 25))
+
+    def encode_and_unplug(images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        clip.unlink(missing_ok=True)
+        return np.zeros((len(images), tiny.dim), np.float32)
+
+    monkeypatch.setattr(tiny, "encode_images", encode_and_unplug)
+
+    assert ingest(clip).state == "failed"
+    assert counts(engine) == (1, 2, 4, 4, 4)
+    assert rows(engine, "SELECT status, attempt FROM videos") == [("indexed", None)]
+
+
 def test_a_file_that_changes_while_it_is_read_is_not_indexed(
     engine: Engine, ingest: Ingest, tiny: Model, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,7 +288,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_indexed(
     outcome = ingest(clip)
 
     assert outcome.reason is not None
-    assert "was changed while it was read" in outcome.reason
+    assert "was changed or went away while it was read" in outcome.reason
     assert counts(engine) == (1, 0, 0, 0, 0)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from app.catalog import status
 from app.config import Settings
 from app.search import search
+from tests.command import sceneql
 from tests.conftest import wait_for_embedder
 from tests.media import shot, write_clip
 
@@ -76,6 +77,20 @@ def test_a_file_that_waits_in_the_queue_is_not_queued_again(
 
     assert "0 files queued, 1 were in the queue already" in again
     assert status(engine).queue == {"todo": 1}
+
+
+@pytest.mark.usefixtures("_worker")
+def test_what_comes_into_a_source_is_indexed_by_itself(engine: Engine, tmp_path: Path) -> None:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    assert sceneql("sources", "add", str(folder), "--every", "10s").returncode == 0
+    clip = write_clip(folder / "clip.mp4", shot(1, 25))
+    os.utime(clip, (time.time() - 60,) * 2)
+
+    deadline = time.monotonic() + TIMEOUT_S
+    while (state := status(engine)).videos != {"indexed": 1}:
+        assert time.monotonic() < deadline, f"after {TIMEOUT_S} s: {state}"
+        time.sleep(0.2)
 
 
 @pytest.mark.usefixtures("_worker")

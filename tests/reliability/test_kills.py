@@ -83,7 +83,7 @@ def test_a_worker_that_is_killed_at_random_moments_loses_nothing(
                 for file, new in zip(files, add_clips(tmp_path / "new", again), strict=False):
                     new.replace(file)
                 enqueue(files)
-        with worker(environment):
+        with worker(environment), worker(environment):
             wait_until_idle(engine)
 
     tally = Tally(
