@@ -320,7 +320,9 @@ def test_the_command_sums_up_in_json_and_fails_if_a_file_did(tmp_path: Path) -> 
 
     assert done.returncode == 1, done.stderr
     summary = json.loads(done.stdout)
-    assert summary.keys() == {"videos", "scenes", "frames", "skipped", "failed", "seconds"}
+    assert summary.keys() == {
+        "videos", "scenes", "frames", "updated", "skipped", "failed", "seconds"
+    }  # fmt: skip
     assert (summary["videos"], summary["scenes"], summary["frames"]) == (1, 2, 6)
     assert {failure["path"] for failure in summary["failed"]} == {str(broken), str(missing)}
 
