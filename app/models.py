@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Computed,
     DateTime,
     Double,
     ForeignKey,
@@ -198,6 +199,30 @@ class Scene(Base):
     end_s: Mapped[float]
     said: Mapped[str | None] = mapped_column(comment="The subtitles that are shown in the scene.")
     said_words: Mapped[Any] = mapped_column(TSVECTOR, nullable=True)
+
+
+class SubtitleLine(Base):
+    __tablename__ = "subtitles"
+    __table_args__ = (
+        Index("subtitles_said_words_idx", "said_words", postgresql_using="gin"),
+        {"comment": "What is said, line by line, and when."},
+    )
+
+    video_id: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True
+    )
+    line_no: Mapped[int] = mapped_column(
+        primary_key=True, autoincrement=False, comment="From 0, in the order of being said."
+    )
+    scene_no: Mapped[int | None] = mapped_column(
+        comment="The scene in which the line begins; NULL after the end of the last one."
+    )
+    start_s: Mapped[float] = mapped_column(comment="Seconds on a player's clock.")
+    end_s: Mapped[float] = mapped_column(comment="Seconds on a player's clock.")
+    said: Mapped[str]
+    said_words: Mapped[Any] = mapped_column(
+        TSVECTOR, Computed("to_words(said)", persisted=True), nullable=True
+    )
 
 
 class Frame(Base):

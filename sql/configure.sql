@@ -44,9 +44,9 @@ BEGIN
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO sceneql_analyst', current_database());
     REVOKE ALL ON SCHEMA public FROM PUBLIC;
     GRANT USAGE ON SCHEMA public TO sceneql_analyst;
-    REVOKE ALL ON videos, video_files, scenes, frames, fingerprints, frame_embeddings,
+    REVOKE ALL ON videos, video_files, scenes, subtitles, frames, fingerprints, frame_embeddings,
         embedding_models, query_embeddings, kept_rankings, sources, moments FROM PUBLIC, sceneql_analyst;
-    GRANT SELECT ON videos, video_files, scenes, frames, fingerprints, frame_embeddings,
+    GRANT SELECT ON videos, video_files, scenes, subtitles, frames, fingerprints, frame_embeddings,
         embedding_models, sources, moments TO sceneql_analyst;
 END;
 $$;

@@ -66,10 +66,18 @@ BEGIN
             m.frame_no, m.t_s, m.similarity, (m.similarity - g.mean) / g.deviation,
             b.matched_by, b.is_exact
         FROM best b
+        LEFT JOIN LATERAL (
+            SELECT t.start_s FROM subtitles t
+            WHERE t.video_id = b.video_id AND t.scene_no = b.scene_no
+                AND t.said_words @@ keyword_query(keywords) AND 'subtitles' = ANY (b.matched_by)
+            ORDER BY ts_rank(t.said_words, keyword_query(keywords)) DESC, t.line_no LIMIT 1
+        ) AS l ON true
         CROSS JOIN LATERAL (
             SELECT n.*, 1 - (n.embedding <=> vector) AS similarity
             FROM moments n WHERE n.video_id = b.video_id AND n.scene_no = b.scene_no
-            ORDER BY similarity DESC NULLS LAST, n.frame_no LIMIT 1
+            -- A scene that was not found by its looks is shown as it was when the words were said.
+            ORDER BY CASE WHEN 'picture' = ANY (b.matched_by) THEN NULL ELSE abs(n.t_s - l.start_s) END,
+                similarity DESC NULLS LAST, n.frame_no LIMIT 1
         ) AS m
         LEFT JOIN search_background(vector) g ON vector IS NOT NULL
         ORDER BY b.rank;

@@ -96,13 +96,13 @@ def _write_video(script: VideoScript, path: Path, suffix: str) -> None:
         # One thread: another number of them would write other bytes. The videos share the cores.
         video.thread_count = 1
         video.gop_size = 2 * script.fps
-        captions = _add_subtitles(container) if script.subtitles else None
+        captions = add_subtitles(container) if script.subtitles else None
         for frame in _frames(script):
             container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(video.encode(None))
         if captions is not None:
             for number, subtitle in enumerate(script.subtitles):
-                container.mux(_encode_subtitle(captions, number, subtitle))
+                container.mux(encode_subtitle(captions, number, subtitle))
 
 
 def _frames(script: VideoScript) -> Iterator[NDArray[np.uint8]]:
@@ -122,18 +122,21 @@ def _frames(script: VideoScript) -> Iterator[NDArray[np.uint8]]:
             yield drawn[1] if light >= 1 else (drawn[1] * light).astype(np.uint8)
 
 
-def _add_subtitles(container: OutputContainer) -> SubtitleStream:
-    stream = container.add_stream("mov_text")
+def add_subtitles(container: OutputContainer, codec: str = "mov_text") -> SubtitleStream:
+    """Add a track of subtitles in one of the formats that FFmpeg writes."""
+    stream = cast(SubtitleStream, container.add_stream(codec))
     stream.codec_context.subtitle_header = _ASS_HEADER
     stream.codec_context.time_base = _MILLISECONDS
     return stream
 
 
-def _encode_subtitle(
+def encode_subtitle(
     stream: SubtitleStream, number: int, subtitle: Subtitle
 ) -> "Packet[SubtitleStream]":
+    """A line of subtitles as a packet of its track."""
+    text = subtitle.text.replace("\n", r"\N")
     start, end = round(subtitle.start_s * 1000), round(subtitle.end_s * 1000)
-    line = f"{number},0,Default,,0,0,0,,{subtitle.text}".encode()
+    line = f"{number},0,Default,,0,0,0,,{text}".encode()
     packet = stream.codec_context.encode_subtitle(SubtitleSet.create(line, 0, end - start, start))
     packet.stream, packet.time_base = stream, _MILLISECONDS
     packet.pts = packet.dts = start

@@ -1,27 +1,21 @@
 """What is said about a video beside its pictures: by its container, and by a sidecar file."""
 
-import json
-import math
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import JsonValue
 
+from workers.sidecars import clean, read_sidecar
 from workers.video import VideoInfo
 
-
-class Sidecar(BaseModel):
-    """The fields of `name.json` beside `name.mp4`; all of them may be left out."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    title: str | None = None
-    description: str | None = None
-    collection: str | None = None
-    tags: list[str] = []
-    recorded_at: datetime | None = None
-    metadata: dict[str, JsonValue] = {}
+# Where cameras and editors keep the place, all of them as ISO 6709: "+48.8577+002.295/".
+_LOCATION_TAGS = ("com.apple.quicktime.location.iso6709", "location", "location-eng")
+_ISO6709 = re.compile(
+    r"(?P<latitude>[+-][0-9]{1,6}(\.[0-9]{1,20})?)(?P<longitude>[+-][0-9]{1,7}(\.[0-9]{1,20})?)"
+    r"(?P<altitude>[+-][0-9.]+)?(CRS.*)?/?"
+)
 
 
 @dataclass(frozen=True)
@@ -40,10 +34,11 @@ class Details:
 def describe(path: Path, info: VideoInfo, collection: str | None = None) -> Details:
     """What the sidecar says, else what the container says, else what the file name says.
 
-    `collection` is for files whose sidecar names none. A sidecar that cannot be understood is left
-    aside and named in the warning: the video itself is none the worse for it.
+    `collection` is for files whose sidecar names none. Where the container says a place, the
+    metadata has it as `latitude` and `longitude`, too, in degrees. A sidecar that cannot be
+    understood is left aside and named in the warning: the video itself is none the worse for it.
     """
-    sidecar, warning = _read_sidecar(path.with_suffix(".json"))
+    sidecar, warning = read_sidecar(path)
     recorded_at = sidecar.recorded_at or info.recorded_at
     if recorded_at is not None and recorded_at.tzinfo is None:
         recorded_at = recorded_at.replace(tzinfo=UTC)
@@ -54,43 +49,35 @@ def describe(path: Path, info: VideoInfo, collection: str | None = None) -> Deta
         collection=sidecar.collection or collection or None,
         tags=tuple(dict.fromkeys(sidecar.tags)),
         recorded_at=recorded_at,
-        metadata=container | sidecar.metadata,
+        metadata=container | _place(info.tags) | sidecar.metadata,
         warning=warning,
     )
 
 
-def _read_sidecar(path: Path) -> tuple[Sidecar, str | None]:
-    try:
-        content = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
-        return Sidecar.model_validate(_cleaned(content)), None
-    except FileNotFoundError:
-        return Sidecar(), None
-    except OSError as error:
-        return Sidecar(), f"{path.name} was left aside: it cannot be read: {error.strerror}"
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        return Sidecar(), f"{path.name} was left aside: {place}: {first['msg']}"
-    except (ValueError, RecursionError) as error:
-        return Sidecar(), f"{path.name} was left aside: it is not JSON to be read: {error}"
+def _place(tags: dict[str, str]) -> dict[str, JsonValue]:
+    """Latitude and longitude in degrees, from the first of the container's tags that says them."""
+    for tag in _LOCATION_TAGS:
+        said = _ISO6709.fullmatch(tags.get(tag, "").strip())
+        if said is None:
+            continue
+        latitude = _degrees(said["latitude"], digits=2)
+        longitude = _degrees(said["longitude"], digits=3)
+        # A camera that does not know where it is says 0, 0, which lies in the sea.
+        known = (latitude, longitude) != (0, 0)
+        if known and abs(latitude) <= 90 and abs(longitude) <= 180:
+            return {"latitude": latitude, "longitude": longitude}
+    return {}
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"it has {name}, which is not in JSON")
+def _degrees(text: str, digits: int) -> float:
+    """Degrees from D, DM or DMS: what lies beyond the digits of the degrees is minutes and seconds.
 
-
-def _cleaned(value: JsonValue) -> JsonValue:
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("it has a number that is too large")
-    if isinstance(value, list):
-        return [_cleaned(item) for item in value]
-    if isinstance(value, dict):
-        return {clean(key): _cleaned(item) for key, item in value.items()}
-    return value
-
-
-def clean(value: str) -> str:
-    """The text without what Postgres cannot keep: NUL and halves of surrogate pairs."""
-    return value.replace("\0", "").encode("utf-8", "replace").decode().strip()
+    "+4851.462" with two digits is 48 degrees and 51.462 minutes.
+    """
+    value = abs(float(text))
+    beyond = len(text[1:].partition(".")[0]) - digits
+    if beyond > 2:
+        value = value // 10000 + value % 10000 // 100 / 60 + value % 100 / 3600
+    elif beyond > 0:
+        value = value // 100 + value % 100 / 60
+    return round(-value if text.startswith("-") else value, 6)

@@ -29,7 +29,9 @@ from workers.library import (
     sampled_hash,
 )
 from workers.model import Model
-from workers.scenes import Sample, Scene, analyse
+from workers.refresh import refresh_details
+from workers.scenes import Sample, analyse
+from workers.sidecars import sidecar_state
 from workers.spool import IndexedFrame, Spool
 from workers.store import (
     Attempt,
@@ -42,7 +44,7 @@ from workers.store import (
     write_unread,
     write_video,
 )
-from workers.subtitles import Subtitle, read_subtitles
+from workers.subtitles import read_subtitles
 from workers.video import probe
 
 BATCH_SIZE = 16
@@ -57,10 +59,13 @@ THUMBNAIL_QUALITY = 80
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a file; the reason says why it was skipped or failed."""
+    """What became of a file; the reason says why it was skipped or failed.
+
+    Of an updated one only what is said beside its pictures was read again.
+    """
 
     path: Path
-    state: Literal["indexed", "skipped", "failed"]
+    state: Literal["indexed", "updated", "skipped", "failed"]
     reason: str | None = None
     scenes: int = 0
     frames: int = 0
@@ -98,8 +103,9 @@ class Ingester:
         try:
             state = file_state(path)
             with self.engine.connect() as connection:
-                if is_indexed(connection, path, state):
-                    return Outcome(path, "skipped", "already indexed")
+                indexed = is_indexed(connection, path, state)
+            if indexed:
+                return self._refresh(path)
             hashes = Hashes(content_hash(path), sampled_hash(path))
         except MediaError as error:
             write_unread(self.engine, path, str(error))
@@ -141,6 +147,17 @@ class Ingester:
         write_failure(self.engine, path, reason, state, hashes, attempt)
         return Outcome(path, "failed", reason)
 
+    def _refresh(self, path: Path) -> Outcome:
+        """Reads the sidecars of an indexed file again if they have changed."""
+        try:
+            refreshed = refresh_details(self.engine, path, self.collection)
+        except MediaError as error:
+            # The file has not changed, so what is indexed of it is as good as before.
+            return Outcome(path, "skipped", f"already indexed; its sidecars were not read: {error}")
+        if refreshed is None:
+            return Outcome(path, "skipped", "already indexed")
+        return Outcome(path, "updated", refreshed.warning)
+
     def _index(
         self,
         path: Path,
@@ -149,6 +166,8 @@ class Ingester:
         attempt: Attempt,
         on_progress: Callable[[Progress], None],
     ) -> Outcome:
+        # Looked at before they are read: what changes in between is read again the next time.
+        sidecars = sidecar_state(path)
         info = probe(path)
         details = describe(path, info, self.collection)
         with Spool(self.spool_folder) as spool:
@@ -163,9 +182,17 @@ class Ingester:
                 )
             if has_changed(path, state):
                 raise MediaError(CHANGED)
-            said = said_in_scenes(analysis.scenes, read_subtitles(path, info))
             video = IndexedVideo(
-                path, state, hashes, info, details, analysis, said, spool, str(self.sampling)
+                path=path,
+                state=state,
+                hashes=hashes,
+                info=info,
+                details=details,
+                analysis=analysis,
+                subtitles=read_subtitles(path, info),
+                frames=spool,
+                sampling=str(self.sampling),
+                sidecars=sidecars,
             )
             write_video(self.engine, self.model_id, video, attempt)
             replaced = "has new content, which replaced the former" if attempt.replaces else None
@@ -237,12 +264,3 @@ def jpeg(image: Image.Image) -> bytes:
     data = BytesIO()
     small.save(data, "JPEG", quality=THUMBNAIL_QUALITY)
     return data.getvalue()
-
-
-def said_in_scenes(scenes: Sequence[Scene], subtitles: Sequence[Subtitle]) -> list[str | None]:
-    """For each scene the subtitles that are shown during it, in order, or None."""
-    return [
-        "\n".join(s.text for s in subtitles if s.start_s < scene.end_s and s.end_s > scene.start_s)
-        or None
-        for scene in scenes
-    ]

@@ -27,6 +27,7 @@ class Summary:
     videos: int = 0
     scenes: int = 0
     frames: int = 0
+    updated: int = 0
     skipped: int = 0
     failed: list[dict[str, str]] = field(default_factory=list)
     seconds: float = 0.0
@@ -37,6 +38,8 @@ class Summary:
                 self.videos += 1
                 self.scenes += outcome.scenes
                 self.frames += outcome.frames
+            case "updated":
+                self.updated += 1
             case "skipped":
                 self.skipped += 1
             case "failed":
@@ -104,7 +107,8 @@ def _ingest_files(
 def _in_words(summary: Summary) -> str:
     counts = (
         f"{summary.videos} videos indexed ({summary.scenes} scenes, {summary.frames} frames), "
-        f"{summary.skipped} skipped, {len(summary.failed)} failed, in {summary.seconds:.1f} s"
+        f"{summary.updated} updated, {summary.skipped} skipped, {len(summary.failed)} failed, "
+        f"in {summary.seconds:.1f} s"
     )
     failures = [f"  failed: {failure['path']}: {failure['reason']}" for failure in summary.failed]
     return "\n".join([counts, *failures])

@@ -19,7 +19,12 @@ from rich.text import Text
 from workers.ingest import Outcome
 from workers.ingest import Progress as FrameProgress
 
-MARKS = {"indexed": "[green]indexed[/]", "skipped": "[dim]skipped[/]", "failed": "[red]failed[/] "}
+MARKS = {
+    "indexed": "[green]indexed[/]",
+    "updated": "[green]updated[/]",
+    "skipped": "[dim]skipped[/]",
+    "failed": "[red]failed[/] ",
+}
 
 
 class Display(Protocol):

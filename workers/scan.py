@@ -19,6 +19,7 @@ from app.models import Video, VideoFile
 from app.queue import IngestJob, enqueue_ingest, files_in_queue
 from app.sources import Source, globs, list_sources
 from workers.library import content_hash, sampled_hash
+from workers.sidecars import sidecar_state
 from workers.store import link_copy
 from workers.walk import Seen, Walk, mount_of, walk
 
@@ -114,6 +115,7 @@ class _Scan:
                 VideoFile.size_bytes,
                 VideoFile.mtime,
                 VideoFile.state,
+                VideoFile.sidecars,
                 VideoFile.error,
                 VideoFile.video_id,
                 Video.status,
@@ -199,6 +201,11 @@ class _Scan:
                 self.report.counts["known"] += 1
                 if row.state == "missing":
                     back.append(row.path)
+                if row.status == "indexed" and row.sidecars != sidecar_state(
+                    file.path, file.neighbours
+                ):
+                    self.report.add("new sidecars", file.path)
+                    touched.append(file)
         self._show(back)
         return new, changed, touched
 

@@ -14,11 +14,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
 from app.errors import AttemptLostError, ModelUnavailableError
-from app.models import EmbeddingModel, Fingerprint, Scene, Video, VideoFile
-from workers.details import Details, clean
+from app.models import EmbeddingModel, Fingerprint, Scene, SubtitleLine, Video, VideoFile
+from workers.details import Details
 from workers.library import FileState
+from workers.said import said_in_scenes, write_lines
 from workers.scenes import Analysis
+from workers.sidecars import clean
 from workers.spool import Spool
+from workers.subtitles import Subtitle
 from workers.video import VideoInfo
 
 
@@ -52,9 +55,10 @@ class IndexedVideo:
     info: VideoInfo
     details: Details
     analysis: Analysis
-    said: Sequence[str | None]
+    subtitles: Sequence[Subtitle]
     frames: Spool
     sampling: str
+    sidecars: str | None = None
 
     @property
     def warning(self) -> str | None:
@@ -136,9 +140,9 @@ def count_death(engine: Engine, path: Path) -> int:
 def write_video(engine: Engine, model_id: int, video: IndexedVideo, attempt: Attempt) -> int:
     """Writes a video with its scenes, frames and embeddings in one transaction; returns its id.
 
-    A file whose content has changed keeps its video's id, and all the frames are replaced. Raises
-    AttemptLostError if the attempt is no longer this process's own, and ModelUnavailableError if
-    the index has changed to another model meanwhile.
+    A file whose content has changed keeps its video's id and what people set; all the frames are
+    replaced. Raises AttemptLostError if the attempt is no longer this process's own, and
+    ModelUnavailableError if the index has changed to another model meanwhile.
     """
     with engine.begin() as connection:
         _hold_model(connection, model_id)
@@ -151,11 +155,12 @@ def write_video(engine: Engine, model_id: int, video: IndexedVideo, attempt: Att
             _close_attempt(connection, attempt)
             return int(indexed.id)
         _empty_row(connection, video_id, video.hashes.content)
+        keep_edits(connection)
         connection.execute(
             update(Video)
             .where(Video.id == video_id)
             .values(
-                **_described(video.details),
+                **described(video.details),
                 content_hash=video.hashes.content,
                 sampled_hash=video.hashes.sampled,
                 duration_s=video.analysis.duration_s,
@@ -183,11 +188,16 @@ def write_video(engine: Engine, model_id: int, video: IndexedVideo, attempt: Att
                     "end_s": scene.end_s,
                     "said": said,
                 }
-                for scene, said in zip(video.analysis.scenes, video.said, strict=True)
+                for scene, said in zip(
+                    video.analysis.scenes,
+                    said_in_scenes(video.analysis.scenes, video.subtitles),
+                    strict=True,
+                )
             ],
         )
+        write_lines(connection, video_id, video.analysis.scenes, video.subtitles)
         _copy_frames(connection, video_id, model_id, video)
-        _link_file(connection, video.path, video.state, video_id)
+        _link_file(connection, video.path, video.state, video_id, video.sidecars)
         return video_id
 
 
@@ -309,6 +319,7 @@ def _empty_row(connection: Connection, video_id: int, content_hash: str) -> None
         connection.execute(delete(Video).where(Video.id == rival_id))
     connection.execute(delete(Scene).where(Scene.video_id == video_id))
     connection.execute(delete(Fingerprint).where(Fingerprint.video_id == video_id))
+    connection.execute(delete(SubtitleLine).where(SubtitleLine.video_id == video_id))
 
 
 def _only_file_of(path: Path) -> Select[int]:
@@ -325,12 +336,19 @@ def _only_file_of(path: Path) -> Select[int]:
     )
 
 
-def _link_file(connection: Connection, path: Path, state: FileState, video_id: int) -> None:
+def _link_file(
+    connection: Connection,
+    path: Path,
+    state: FileState,
+    video_id: int,
+    sidecars: str | None = None,
+) -> None:
     values = {
         "video_id": video_id,
         "size_bytes": state.size_bytes,
         "mtime": state.mtime,
         "state": "present",
+        "sidecars": sidecars,
         "error": None,
     }
     connection.execute(
@@ -340,7 +358,12 @@ def _link_file(connection: Connection, path: Path, state: FileState, video_id: i
     )
 
 
-def _described(details: Details) -> dict[str, Any]:
+def keep_edits(connection: Connection) -> None:
+    """Says that this transaction is the indexing's, so that a trigger keeps what people set."""
+    connection.execute(select(func.set_config("sceneql.indexing", "on", True)))
+
+
+def described(details: Details) -> dict[str, Any]:
     return {
         "title": details.title,
         "description": details.description,

@@ -1,8 +1,9 @@
 """Reads what is said in a video: text subtitles, from a file beside it or from inside it."""
 
 import logging
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +20,7 @@ from workers.video import VideoInfo
 
 logger = logging.getLogger(__name__)
 
-_SIDECARS = {".srt": "srt", ".vtt": "webvtt"}
+SUBTITLE_SUFFIXES = {".srt": "srt", ".vtt": "webvtt"}
 """Suffix of a subtitle file to the name that FFmpeg has for its format."""
 
 _LENGTH_IF_UNKNOWN_S = 3.0
@@ -46,11 +47,19 @@ def read_subtitles(path: Path, info: VideoInfo) -> list[Subtitle]:
     Raises:
         MediaError: The video itself cannot be read any more.
     """
-    for suffix, file_format in _SIDECARS.items():
-        sidecar = path.with_suffix(suffix)
-        if sidecar.is_file() and (subtitles := _read_sidecar(sidecar, file_format)):
+    for sidecar in files_beside(path, SUBTITLE_SUFFIXES):
+        if subtitles := _read_sidecar(sidecar, SUBTITLE_SUFFIXES[sidecar.suffix]):
             return subtitles
     return _read_embedded(path) if info.subtitles else []
+
+
+def files_beside(path: Path, suffixes: Iterable[str]) -> Iterator[Path]:
+    """The files that have a media file's name with one of the suffixes, in the suffixes' order."""
+    for suffix in suffixes:
+        beside = path.with_suffix(suffix)
+        # Path.is_file raises where the name with the other suffix is too long.
+        if beside != path and os.path.isfile(beside):  # noqa: PTH113
+            yield beside
 
 
 def _read_sidecar(path: Path, file_format: str) -> list[Subtitle]:

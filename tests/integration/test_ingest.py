@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from app.errors import ModelUnavailableError
 from app.sampling import Sampling
 from tests.filling import add_active_model
 from tests.media import shot, write_clip
+from workers import store
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Outcome
 from workers.library import content_hash, file_state, sampled_hash
@@ -295,16 +297,19 @@ def test_a_file_that_changes_while_it_is_read_is_not_indexed(
 def test_a_write_that_breaks_off_leaves_nothing(
     engine: Engine, ingest: Ingest, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_off(*_: object) -> None:
+    copy_frames = store._copy_frames
+
+    def copy_and_break_off(*arguments: Any) -> None:
+        copy_frames(*arguments)
         raise KeyboardInterrupt
 
-    # Linking the file is the last step of the transaction.
-    monkeypatch.setattr("workers.store._link_file", break_off)
+    monkeypatch.setattr(store, "_copy_frames", copy_and_break_off)
 
     with pytest.raises(KeyboardInterrupt):
         ingest(clip)
 
-    assert counts(engine) == (0, 0, 0, 0, 0)
+    assert counts(engine) == (1, 0, 0, 0, 0)
+    assert rows(engine, "SELECT status, attempt FROM videos") == [("pending", None)]
 
 
 def test_an_index_refuses_another_model_than_its_own(
@@ -340,7 +345,9 @@ def test_the_command_sums_up_in_json_and_fails_if_a_file_did(tmp_path: Path) -> 
 
     assert done.returncode == 1, done.stderr
     summary = json.loads(done.stdout)
-    assert summary.keys() == {"videos", "scenes", "frames", "skipped", "failed", "seconds"}
+    assert summary.keys() == {
+        "videos", "scenes", "frames", "updated", "skipped", "failed", "seconds"
+    }  # fmt: skip
     assert (summary["videos"], summary["scenes"], summary["frames"]) == (1, 2, 6)
     assert {failure["path"] for failure in summary["failed"]} == {str(broken), str(missing)}
 

@@ -188,6 +188,24 @@ def test_a_known_path_with_new_content_keeps_its_video_and_is_found_until_replac
     assert rows(engine, vector) != former
 
 
+def test_a_sidecar_that_changes_changes_its_video_without_indexing_it_anew(
+    engine: Engine, scan_root: Scan, work: Callable[[], None], root: Path
+) -> None:
+    scan_root()
+    work()
+    before = indexed_at(engine)
+    (root / "one.yaml").write_text("title: The first\ntags: [surf]\n")
+
+    assert kinds(scan_root()) == {"known": 2, "new sidecars": 1, "queued": 1}
+    work()
+
+    assert rows(engine, "SELECT title, tags FROM videos WHERE path LIKE '%one.mp4'") == [
+        ("The first", ["surf"])
+    ]
+    assert indexed_at(engine) == before
+    assert kinds(scan_root()) == {"known": 2}
+
+
 def test_a_root_that_is_gone_makes_nothing_missing_and_says_so(
     engine: Engine, scan_root: Scan, work: Callable[[], None], root: Path, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ SEARCHES = {
     "videos": "SELECT * FROM search_videos('a thing', 1)",
     "words and pictures": "SELECT * FROM search_hybrid('a thing', 'video', k => 1)",
     "a sequence": "SELECT * FROM search_sequence('a thing', 'a thing', k => 1)",
+    "what is said": "SELECT count(*) FROM search_said('a thing')",
     "similar videos": "SELECT * FROM similar_videos(1, 1)",
     "similar frames": "SELECT frame_similarity(1, 1, 2, 2)",
 }

@@ -4,10 +4,11 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import pytest
 
 from tests.media import shot, write_clip
-from workers.demo import render_library
+from workers.demo import add_subtitles, encode_subtitle, render_library
 from workers.demo_library import LIBRARY
 from workers.subtitles import Subtitle, read_subtitles
 from workers.video import probe
@@ -72,6 +73,26 @@ def test_subtitles_inside_the_video_are_read(tmp_path: Path) -> None:
 
     assert probe(video).subtitles
     assert read(video) == list(shorter.subtitles)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mkv", "ass"), ("a.mkv", "subrip"), ("a.mp4", "mov_text")]
+)
+def test_subtitles_are_read_from_each_kind_of_track(tmp_path: Path, name: str, codec: str) -> None:
+    path = tmp_path / name
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("libx264", 25)
+        pictures.width, pictures.height, pictures.pix_fmt = 160, 90, "yuv420p"
+        track = add_subtitles(container, codec)
+        for picture in shot(1, 100):
+            container.mux(pictures.encode(av.VideoFrame.from_ndarray(picture)))
+        container.mux(pictures.encode(None))
+        for number, line in enumerate(EXPECTED):
+            container.mux(encode_subtitle(track, number, line))
+
+    assert [(line.start_s, line.text) for line in read(path)] == [
+        (line.start_s, line.text) for line in EXPECTED
+    ]
 
 
 def test_the_file_beside_the_video_counts_more_than_what_is_inside(tmp_path: Path) -> None:
