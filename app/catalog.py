@@ -147,25 +147,30 @@ def count_videos(engine: Engine, *, where: str | None = None) -> int:
         return int(connection.execute(wanted).scalar_one())
 
 
-def find_video(engine: Engine, name: str) -> int:
+def find_video(engine: Engine, name: str, *, watchable: bool = True) -> int:
     """The id of the indexed video that has this id, path, file name or title.
 
-    Raises BadRequestError if there is none, or more than one.
+    With `watchable` false, hidden and failed videos count as well, by any of their files. Raises
+    BadRequestError if there is none, or more than one.
     """
-    conditions = [Video.path == str(Path(name).absolute()), Video.title == name]
+    path = str(Path(name).absolute())
+    conditions = [Video.path == path, Video.title == name]
     if "/" not in name:
         conditions.append(func.regexp_replace(Video.path, "^.*/", "") == name)
     if name.isascii() and name.isdigit() and len(name) < 19:
         conditions.append(Video.id == int(name))
-    wanted = select(Video.id, Video.title).where(
-        or_(*conditions), Video.status == "indexed", Video.path.is_not(None)
-    )
+    if not watchable:
+        of_file = func.regexp_replace(VideoFile.path, "^.*/", "") == name
+        files = select(VideoFile.video_id).where(or_(VideoFile.path == path, of_file))
+        conditions.append(Video.id.in_(files))
+    wanted = select(Video.id, Video.title).where(or_(*conditions))
+    if watchable:
+        wanted = wanted.where(Video.status == "indexed", Video.path.is_not(None))
     with engine.connect() as connection:
         found = connection.execute(wanted.order_by(Video.id).limit(10)).all()
     if not found:
-        raise BadRequestError(
-            f"there is no indexed video {name!r}; name one by its id, file or title"
-        )
+        kind = "indexed video" if watchable else "video"
+        raise BadRequestError(f"there is no {kind} {name!r}; name one by its id, file or title")
     if len(found) > 1:
         ids = ", ".join(f"{video.id} ({video.title})" for video in found)
         raise BadRequestError(f"{name!r} is more than one video; name one by its id: {ids}")

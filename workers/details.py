@@ -39,7 +39,7 @@ def describe(path: Path, info: VideoInfo, collection: str | None = None) -> Deta
     understood is left aside and named in the warning: the video itself is none the worse for it.
     """
     sidecar, warning = read_sidecar(path)
-    recorded_at = sidecar.recorded_at or info.recorded_at
+    recorded_at = sidecar.recorded_at or _sensible(info.recorded_at)
     if recorded_at is not None and recorded_at.tzinfo is None:
         recorded_at = recorded_at.replace(tzinfo=UTC)
     container: dict[str, JsonValue] = {clean(k): clean(v) for k, v in info.tags.items()}
@@ -52,6 +52,11 @@ def describe(path: Path, info: VideoInfo, collection: str | None = None) -> Deta
         metadata=container | _place(info.tags) | sidecar.metadata,
         warning=warning,
     )
+
+
+def _sensible(recorded_at: datetime | None) -> datetime | None:
+    """The time unless it lies at the end of the calendar, where another zone would lie beyond."""
+    return recorded_at if recorded_at is not None and recorded_at.year < 9999 else None
 
 
 def _place(tags: dict[str, str]) -> dict[str, JsonValue]:

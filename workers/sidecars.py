@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, field_validator
 
 from workers.subtitles import SUBTITLE_SUFFIXES, files_beside
 
@@ -31,6 +31,14 @@ class Sidecar(BaseModel):
     tags: list[str] = []
     recorded_at: datetime | None = None
     metadata: dict[str, JsonValue] = {}
+
+    @field_validator("recorded_at")
+    @classmethod
+    def within_the_calendar(cls, moment: datetime | None) -> datetime | None:
+        """At either end of the calendar another time zone would lie beyond it."""
+        if moment is not None and not 1 < moment.year < 9999:
+            raise ValueError("it lies in the years 2 to 9998")
+        return moment
 
 
 def sidecar_state(path: Path, names: Collection[str] | None = None) -> str | None:

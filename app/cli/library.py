@@ -35,10 +35,11 @@ SHOWN = 20
 def ingest(
     paths: tuple[Path, ...], sampling: str, collection: str | None, as_json: bool, background: bool
 ) -> int:
-    """Index videos. Files that are already indexed are left alone.
+    """Index videos. Files that are already indexed are left alone, unless a sidecar has changed.
 
-    A sidecar NAME.json beside NAME.mp4 may hold title, description, collection, tags, recorded_at
-    and metadata; NAME.srt or NAME.vtt the subtitles. The exit status is 1 if anything failed.
+    A sidecar NAME.json or NAME.yaml beside NAME.mp4 may hold title, description, collection, tags,
+    recorded_at and metadata; NAME.srt or NAME.vtt the subtitles. What sceneql meta has set stays.
+    The exit status is 1 if anything failed.
     """
     if background and as_json:
         raise BadRequestError("--background ends before there is a summary; leave --json out")

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.usefixtures("settings_of_test")
 @pytest.mark.parametrize(
     "command",
     [[], ["ingest"], ["search"], ["find"], ["similar"], ["embed"], ["frames"], ["status"],
+     ["meta"], ["meta", "set"], ["meta", "show"], ["meta", "import"],
      ["serve"], ["worker"], ["up"], ["demo"],
      ["db"], ["db", "url"], ["db", "psql"], ["db", "stop"], ["db", "upgrade"]],
     ids=" ".join,

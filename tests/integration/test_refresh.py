@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -290,12 +289,3 @@ def test_a_file_that_moved_is_described_by_what_is_beside_it_there(
 
 def test_a_file_of_no_video_is_not_refreshed(engine: Engine, tmp_path: Path) -> None:
     assert refresh_details(engine, tmp_path / "unknown.mp4") is None
-
-
-def test_a_video_recorded_in_year_one_is_kept(engine: Engine, ingest: Ingest, clip: Path) -> None:
-    clip.with_suffix(".yaml").write_text("recorded_at: 0001-01-02\n")
-
-    assert ingest(clip).state == "indexed"
-
-    [(recorded_at,)] = rows(engine, "SELECT recorded_at FROM videos")
-    assert recorded_at == datetime(1, 1, 2, tzinfo=UTC)

@@ -87,6 +87,28 @@ def test_a_step_down_and_up_again_leaves_a_model_as_a_new_one(empty_engine: Engi
     assert catalog(empty_engine) == first
 
 
+def test_what_was_said_before_lines_were_kept_is_found_by_its_scene(empty_engine: Engine) -> None:
+    upgrade(empty_engine, "head")
+    downgrade(empty_engine, "0003")
+    with empty_engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO videos (content_hash, title, status) VALUES ('a', 'old', 'indexed')"
+        )
+        connection.exec_driver_sql("INSERT INTO video_files (path, video_id) VALUES ('/a.mp4', 1)")
+        connection.exec_driver_sql(
+            "INSERT INTO scenes (video_id, scene_no, start_s, end_s, said) "
+            "VALUES (1, 0, 0, 5, NULL), (1, 1, 5, 9, 'a lighthouse'), (1, 2, 9, 12, 'the fog')"
+        )
+
+    upgrade(empty_engine)
+
+    with empty_engine.connect() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT line_no, scene_no, start_s, end_s FROM search_said('fog or lighthouse')"
+        ).all()
+    assert sorted(map(tuple, found)) == [(0, 1, 5.0, 9.0), (1, 2, 9.0, 12.0)]
+
+
 def test_a_downgrade_leaves_nothing_even_with_two_models(empty_engine: Engine) -> None:
     upgrade(empty_engine)
     add_active_model(empty_engine, "first", dim=64)

@@ -26,6 +26,8 @@ MAY_IMPORT = {
     "app.filters": ("app.errors", "app.models"),
     "app.questions": ("app.config", "app.errors"),
     "app.catalog": ("app.errors", "app.filters", "app.models"),
+    "app.edits": ("app.errors", "app.filters", "app.models"),
+    "app.edit_table": ("app.edits", "app.errors", "app.models"),
     "app.search": ("app.catalog", "app.errors", "app.filters", "app.models", "app.questions"),
     "app.paging": ("app.errors", "app.models", "app.search"),
     "app.related": ("app.errors", "app.filters", "app.questions", "app.search"),

@@ -42,6 +42,12 @@ def test_the_container_speaks_where_there_is_no_sidecar(video: Path) -> None:
     assert details.warning is None
 
 
+def test_a_camera_that_says_the_last_day_of_all_is_not_believed(video: Path) -> None:
+    late = replace(CONTAINER, recorded_at=datetime(9999, 12, 31, 23, tzinfo=UTC))
+
+    assert describe(video, late).recorded_at is None
+
+
 def test_the_file_name_is_the_title_where_nobody_speaks(video: Path) -> None:
     nameless = VideoInfo(**{**vars(CONTAINER), "title": None})
 
@@ -85,6 +91,9 @@ def test_what_postgres_cannot_keep_is_left_out(video: Path) -> None:
         "[]",
         '{"tags": "news"}',
         '{"recorded_at": "soon"}',
+        '{"recorded_at": "0001-01-01T00:00:00+14:00"}',
+        '{"recorded_at": "9999-12-31T23:00:00-14:00"}',
+        '{"recorded_at": 1e15}',
         '{"metadata": {"n": NaN}}',
         "\xff",
         '{"metadata": {"n": 1e999}}',
