@@ -9,6 +9,9 @@ from app.db import database_url
 
 INGEST_TASK = "ingest_file"
 INGEST_QUEUE = "ingest"
+FILL_TASK = "fill_model"
+# A new model takes the time that new files leave.
+FILL_PRIORITY = -1
 
 
 def connection_settings() -> dict[str, Any]:
@@ -42,4 +45,24 @@ def _defer(queue: App, path: str, sampling: str, collection: str | None) -> bool
         job.defer(path=path, sampling=sampling, collection=collection)
     except AlreadyEnqueued:
         return False
+    return True
+
+
+def enqueue_fill(model: str) -> bool:
+    """Defers a job that fills a model for a while; whether there was none waiting yet."""
+    queue = App(connector=SyncPsycopgConnector(**connection_settings()))
+    lock = f"fill {model}"
+    with queue.open():
+        job = queue.configure_task(
+            FILL_TASK,
+            queue=INGEST_QUEUE,
+            queueing_lock=lock,
+            lock=lock,
+            priority=FILL_PRIORITY,
+            allow_unknown=True,
+        )
+        try:
+            job.defer(model=model)
+        except AlreadyEnqueued:
+            return False
     return True

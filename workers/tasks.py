@@ -10,7 +10,8 @@ from sqlalchemy.exc import OperationalError
 from app.config import Settings
 from app.db import get_engine
 from app.errors import ModelUnavailableError
-from app.queue import INGEST_QUEUE, INGEST_TASK, worker_app
+from app.queue import FILL_TASK, INGEST_QUEUE, INGEST_TASK, worker_app
+from workers.background_fill import BackgroundFill
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester
 from workers.model import Model
@@ -64,6 +65,8 @@ class IngestWorker:
         """The queue's app with this worker's tasks."""
         app = worker_app()
         app.task(name=INGEST_TASK, queue=INGEST_QUEUE, retry=RETRY)(self.ingest_file)
+        filler = BackgroundFill(self.settings, self.engine)
+        app.task(name=FILL_TASK, queue=INGEST_QUEUE, retry=RETRY)(filler.fill_model)
 
         async def retry_stalled(timestamp: int) -> None:  # noqa: ARG001 - named by Procrastinate.
             """Queues again what a worker had begun that then died; its files are read anew."""

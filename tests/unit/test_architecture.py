@@ -20,6 +20,8 @@ MAY_IMPORT = {
     "app.models": (),
     "app.migrate": ("app.config", "app.errors", "migrations", "sql"),
     "app.queue": ("app.db",),
+    "app.locks": ("app.errors",),
+    "app.model_catalog": ("app.errors", "app.locks", "app.models"),
     "app.filters": ("app.errors", "app.models"),
     "app.questions": ("app.config", "app.errors"),
     "app.catalog": ("app.errors", "app.filters", "app.models"),
@@ -36,8 +38,9 @@ MAY_IMPORT = {
     "workers.sampling": ("app.errors",),
     "workers.video": ("app.errors", "workers.container", "workers.frames"),
     "workers.model": ("app.errors", "workers"),
-    "workers": ("app.config", "app.db", "app.catalog", "app.errors", "app.failures", "app.migrate",
-                "app.models", "app.queue", "app.supervisor", "workers"),
+    "workers": ("app.config", "app.db", "app.catalog", "app.errors", "app.failures", "app.locks",
+                "app.migrate", "app.model_catalog", "app.models", "app.queue", "app.supervisor",
+                "workers"),
 }  # fmt: skip
 
 HEAVY = ("torch", "torchvision", "open_clip", "cv2", "av", "scenedetect")
