@@ -82,7 +82,7 @@ def _model_of_index(connection: Connection) -> ModelId | None:
 
 def _another_model(owner: ModelId, other: str) -> ModelUnavailableError:
     return ModelUnavailableError(
-        f"this index was made with {owner}, so {other} cannot add to it; unset SCENEQL_MODEL, "
-        f"or give the index that model: sceneql models add {other}, "
+        f"this index uses {owner}, so {other} cannot add to it; unset SCENEQL_MODEL, or give the "
+        f"index that model: sceneql models add {other}, then sceneql models activate {other}; "
         "or name another SCENEQL_HOME for an index of its own"
     )

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.usefixtures("settings_of_test")
 @pytest.mark.parametrize(
     "command",
     [[], ["ingest"], ["search"], ["find"], ["similar"], ["embed"], ["frames"], ["status"],
-     ["serve"], ["worker"], ["up"], ["demo"],
+     ["models"], ["models", "list"], ["models", "add"], ["models", "activate"],
+     ["models", "drop"], ["serve"], ["worker"], ["up"], ["demo"],
      ["db"], ["db", "url"], ["db", "psql"], ["db", "stop"], ["db", "upgrade"]],
     ids=" ".join,
 )  # fmt: skip

@@ -23,9 +23,12 @@ from tests.media import shot, write_clip
 from workers.background_fill import BackgroundFill
 from workers.fill import Filler
 from workers.ingest import Ingester
+from workers.library import find_media
 from workers.model import TINY, Model, load
 from workers.model_check import check
 from workers.sampling import Sampling
+
+EDGE = os.environ.get("SCENEQL_TEST_MEDIA_EDGE")
 
 
 @pytest.fixture(scope="module")
@@ -337,3 +340,19 @@ def test_an_empty_index_gets_no_second_model() -> None:
     assert refused.returncode == 2
     assert "nothing is indexed yet" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(not EDGE, reason="SCENEQL_TEST_MEDIA_EDGE names no folder of hard media")
+def test_hard_media_yield_the_very_same_frames_again(
+    engine: Engine, tiny: Model, row: ModelRow, live_id: int, tmp_path: Path
+) -> None:
+    ingester = Ingester(engine, tiny, live_id, tmp_path / "spool", Sampling.parse("scenes:2"))
+    # The hard thing about a large file is in small ones as well.
+    small = [path for path in find_media([Path(str(EDGE))]).files if path.stat().st_size < 300_000]
+    indexed = sum(ingester.ingest(path).state == "indexed" for path in small)
+
+    report = Filler(engine, tiny, row.id).run()
+
+    assert indexed > 10
+    assert (report.videos, report.by_thumbnails, report.failed) == (indexed, 0, {})
+    assert min(cosines(engine, live_id, row.id)) > 0.999

@@ -1,15 +1,23 @@
 """Several models in one index: listed, switched while others read, dropped in an instant."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import psycopg
 import pytest
+from pgvector.psycopg import register_vector
 from sqlalchemy import Connection, Engine, SmallInteger, cast, func, select, text
 
+from app.config import Settings
 from app.db import address_of
 from app.errors import BadRequestError, BusyDatabaseError
 from app.locks import patiently
 from app.model_catalog import ModelState, drop_model, fill_lock, find_model, list_models
 from tests.filling import FRAMES_PER_SCENE, add_active_model, answer, fill
+from workers.embedder import Embedder
+from workers.model import TINY, load
 from workers.switch import Lacking, lacking, switch
 
 QUESTION = np.eye(64, dtype=np.float32)[0]
@@ -180,3 +188,56 @@ def test_searches_are_held_up_no_longer_than_a_try_lasts(engine: Engine) -> None
             patiently(engine, "rebuild", rebuild, on_wait=quiet, lock_timeout_s=0.2, patience_s=0.1)
 
         assert other.execute("SELECT count(*) FROM moments").fetchone() == (0,)
+
+
+def test_a_video_that_is_being_written_is_waited_for_and_counted(engine: Engine) -> None:
+    filled = fill(engine, videos=1, frames=FRAMES_PER_SCENE)
+    second_id = second_model(engine)
+    copy_vectors(engine, second_id, 32)
+    with engine.connect() as connection:
+        row = find_model(connection, "second")
+    with psycopg.connect(address_of(engine)) as writer, ThreadPoolExecutor() as threads:
+        # As write_video does it.
+        writer.execute(
+            "SELECT id FROM embedding_models WHERE id = %s AND active FOR SHARE", [filled.model_id]
+        )
+        writer.execute(
+            "INSERT INTO frames (video_id, frame_no, scene_no, t_s, thumbnail) "
+            "SELECT id, 99, 0, 0.5, '' FROM videos"
+        )
+        switching = threads.submit(switch, engine, row, quiet)
+        time.sleep(0.5)
+        assert not switching.done()
+
+        writer.commit()
+
+        assert switching.result(30) == Lacking(frames=1, questions=0)
+    assert [model.active for model in list_models(engine)] == [True, False]
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_a_question_that_the_former_model_left_is_answered_by_the_new_one(
+    engine: Engine, asked_before: bool
+) -> None:
+    add_active_model(engine, "former")
+    with psycopg.connect(address_of(engine), autocommit=True) as connection:
+        register_vector(connection)
+        waiting = connection.execute("SELECT request_embedding('text', 'a dog')").fetchone()
+        assert waiting
+        tiny = load(TINY, Path("unused"))
+        add_active_model(engine, TINY.name, dim=tiny.dim)
+        connection.execute(
+            "UPDATE embedding_models SET pretrained = %s WHERE active", [TINY.pretrained]
+        )
+        if asked_before:
+            answer(engine, "a dog", np.eye(tiny.dim, dtype=np.float32)[0])
+        embedder = Embedder(Settings())
+        embedder.model = tiny
+
+        embedder.answer(connection)
+
+        answered = connection.execute("SELECT answered FROM embedding_answer(%s)", waiting)
+        assert answered.fetchone() == (True,)
+        found = connection.execute("SELECT query_vector('a dog')").fetchone()
+        assert found
+        assert found[0].to_numpy() @ tiny.encode_texts(["a dog"])[0] > 0.999
