@@ -16,6 +16,10 @@ class DatabaseUnavailableError(SceneqlError):
     """No Postgres answers at the configured address."""
 
 
+class BusyDatabaseError(SceneqlError):
+    """Somebody else keeps what has to be changed; the message says who."""
+
+
 class ModelUnavailableError(SceneqlError):
     """The model that was chosen, or that the index was built with, cannot be loaded."""
 

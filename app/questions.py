@@ -72,6 +72,20 @@ def ask(connection: Connection, payload: str | bytes) -> Question:
 
 
 @contextmanager
+def one_model(connection: Connection) -> Iterator[None]:
+    """Within the block all that is read is of one model: a switch to another waits for its end.
+
+    A ranking looks up the active model before it reads `moments`, and a switch between the two
+    would have it compare vectors of two models.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    with driver.transaction():
+        driver.execute("LOCK TABLE moments IN ACCESS SHARE MODE")
+        yield
+
+
+@contextmanager
 def sql_errors() -> Iterator[None]:
     """Turns what the SQL functions raise into this program's errors, hint included."""
     try:

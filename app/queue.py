@@ -15,9 +15,13 @@ INGEST_TASK = "ingest_file"
 INGEST_QUEUE = "ingest"
 SCAN_TASK = "scan_source"
 SCAN_QUEUE = "scan"
+FILL_TASK = "fill_model"
 
 ASKED_FOR = 10
 """The priority of files that a person has named: they come before those of the schedule."""
+
+FILL_PRIORITY = -10
+"""A new model takes the time that new files leave."""
 
 _BATCH = 1000
 """Jobs that one statement defers: one by one, a hundred thousand take minutes."""
@@ -78,6 +82,13 @@ def enqueue_scans(source_ids: Iterable[int]) -> int:
     ]
     with App(connector=SyncPsycopgConnector(**connection_settings())).open() as queue:
         return _defer(queue, jobs)
+
+
+def enqueue_fill(model: str) -> bool:
+    """Defers a job that fills a model for a while; whether there was none waiting yet."""
+    job = _job(INGEST_QUEUE, FILL_TASK, f"fill {model}", FILL_PRIORITY, model=model)
+    with App(connector=SyncPsycopgConnector(**connection_settings())).open() as queue:
+        return _defer(queue, [job]) > 0
 
 
 def files_in_queue(connection: Connection) -> set[str]:

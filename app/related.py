@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeEngine
 
 from app.errors import BadRequestError
 from app.filters import video_filter
-from app.questions import ask, sql_errors
+from app.questions import ask, one_model, sql_errors
 from app.search import check_limit, terms, within
 
 MAX_GAP_S = 60.0
@@ -180,6 +180,6 @@ def _rows(connection: Connection, function: Function[Any], of: type[_Row]) -> tu
         for field in fields(of)
     ]
     table = function.table_valued(*columns, name="found")
-    with sql_errors():
+    with sql_errors(), one_model(connection):
         rows = connection.execute(select(*(table.c[field.name] for field in fields(of)))).all()
     return tuple(of(**row._mapping) for row in rows)

@@ -24,11 +24,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from app.catalog import active_model
-from app.errors import BadRequestError
+from app.catalog import ActiveModel, active_model
+from app.errors import BadRequestError, EmbedderAbsentError
 from app.filters import video_filter
 from app.models import Scene, Video
-from app.questions import ask, sql_errors, text_bytes
+from app.questions import ask, one_model, sql_errors, text_bytes
 
 MAX_LIMIT = 1000
 MOMENTS_EACH = 3
@@ -139,10 +139,9 @@ def search(
         asked = terms(connection, words)
         if not asked and not sought and image is None and like is None:
             raise BadRequestError("the question is empty; ask for something, such as: a red circle")
-        unknown_words: list[str] = []
-        for term in asked:
-            unknown_words += ask(connection, term).unknown_words
-        key = ask(connection, image).key if image is not None else None
+        questions: list[str | bytes] = [*asked, *([] if image is None else [image])]
+        answers = [ask(connection, question) for question in questions]
+        key = None if image is None else answers[-1].key
         vector = (
             func.frame_vector(like.video_id, like.frame_no)
             if like is not None
@@ -158,12 +157,21 @@ def search(
             )
         else:
             ranking = func.rank_scenes(vector, limit, held, min_z, exact)
-        with sql_errors():
-            hits = _hits(connection, ranking, by_video, min_similarity)
-        model = active_model(connection)
+
+        def ranked() -> tuple[tuple[Hit, ...], ActiveModel | None]:
+            with sql_errors(), one_model(connection):
+                hits = _hits(connection, ranking, by_video, min_similarity)
+                return hits, active_model(connection)
+
+        try:
+            hits, model = ranked()
+        except EmbedderAbsentError:
+            # The index was switched to another model just after the question was answered.
+            answers = [ask(connection, question) for question in questions]
+            hits, model = ranked()
     return Answer(
         hits=hits,
-        unknown_words=tuple(unknown_words),
+        unknown_words=tuple(word for answer in answers for word in answer.unknown_words),
         model=str(model) if model else "",
         warnings=(model.warning,) if model and model.warning else (),
         seconds=time.monotonic() - started,

@@ -94,6 +94,19 @@ def _embed(settings: Settings, arguments: argparse.Namespace) -> None:
     embed(settings, arguments.file.absolute())
 
 
+def _fill(settings: Settings, arguments: argparse.Namespace) -> int:
+    from workers.fill_command import fill
+
+    os.nice(INGEST_NICENESS)
+    return fill(settings, arguments.model, background=arguments.background)
+
+
+def _activate(settings: Settings, arguments: argparse.Namespace) -> int:
+    from workers.fill_command import activate
+
+    return activate(settings, arguments.model)
+
+
 def _demo(_settings: Settings, arguments: argparse.Namespace) -> None:
     from workers.demo_command import render
 
@@ -138,6 +151,15 @@ def _parser() -> argparse.ArgumentParser:
     embed = commands.add_parser("embed", help="keep a clip's vectors and print their key")
     embed.add_argument("file", type=Path)
     embed.set_defaults(run=_embed)
+
+    fill = commands.add_parser("fill", help="fill another model")
+    fill.add_argument("model")
+    fill.add_argument("--background", action="store_true")
+    fill.set_defaults(run=_fill)
+
+    activate = commands.add_parser("activate", help="switch searches to another model")
+    activate.add_argument("model")
+    activate.set_defaults(run=_activate)
 
     demo = commands.add_parser("demo", help="render the library of sample videos")
     demo.add_argument("folder", type=Path)

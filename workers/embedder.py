@@ -111,6 +111,7 @@ class Embedder:
             return 0
         row_id, name, pretrained = active
         model = self.load(name, pretrained)
+        take_over(connection, row_id)
         return sum(
             self._answer_kind(connection, model, row_id, kind, size) for kind, size in BATCHES
         )
@@ -147,6 +148,28 @@ class Embedder:
             self.model = load(model_id, self.settings.weights_dir)
             logger.info("answering with %s in %s", model_id, self.model.precision)
         return self.model
+
+
+def take_over(connection: psycopg.Connection, row_id: int) -> None:
+    """Has the active model answer what was asked of another one just before the switch.
+
+    Who asked waits for that very request. If the active model has an answer to the same question,
+    that goes and is made again.
+    """
+    with connection.transaction():
+        late = connection.execute(
+            "SELECT id, kind, key FROM query_embeddings "
+            "WHERE answered_at IS NULL AND model_id <> %s FOR UPDATE",
+            (row_id,),
+        ).fetchall()
+        for request_id, kind, key in late:
+            connection.execute(
+                "DELETE FROM query_embeddings WHERE model_id = %s AND kind = %s AND key = %s",
+                (row_id, kind, key),
+            )
+            connection.execute(
+                "UPDATE query_embeddings SET model_id = %s WHERE id = %s", (row_id, request_id)
+            )
 
 
 def replies(model: "Model", requests: Sequence[Request]) -> list[Reply]:

@@ -1,12 +1,17 @@
 """The model belongs to the index: the first ingest decides, everybody after that follows."""
 
+import logging
+
 from sqlalchemy import Connection, Engine, SmallInteger, cast, func, select, text
 
 from app.catalog import active_model
 from app.config import Settings
 from app.errors import ModelUnavailableError
+from app.model_catalog import models
 from app.models import EmbeddingModel, Video
 from workers.model import Model, ModelId, choose, load
+
+logger = logging.getLogger(__name__)
 
 # Any number would do, as long as every process that names the index's model takes the same.
 CLAIM_LOCK = 20265_1
@@ -15,14 +20,25 @@ CLAIM_LOCK = 20265_1
 def load_for_ingest(engine: Engine, settings: Settings) -> Model:
     """The index's own model, or for an empty index the one that is chosen or can be had.
 
-    Raises ModelUnavailableError if it cannot be loaded, or if another one was chosen.
+    Where one was chosen that the index has as well, but does not use now, its own is taken: the
+    index may have been switched while this process ran. Raises ModelUnavailableError if it cannot
+    be loaded, or if one was chosen that the index does not have.
     """
     with engine.connect() as connection:
         model_id = _model_of_index(connection)
+        others = {ModelId(row.name, row.pretrained) for row in models(connection)}
     if model_id is None:
         model_id = choose(settings.model, settings.weights_dir)
-    elif settings.model and ModelId.parse(settings.model) != model_id:
-        raise _another_model(model_id, settings.model)
+    elif settings.model and (chosen := ModelId.parse(settings.model)) != model_id:
+        if chosen not in others:
+            raise _another_model(model_id, settings.model)
+        logger.warning(
+            "SCENEQL_MODEL names %s, but searches use %s, and so do new videos; unset it, or "
+            "switch: sceneql models activate %s",
+            chosen,
+            model_id,
+            chosen,
+        )
     return load(model_id, settings.weights_dir)
 
 
@@ -66,6 +82,7 @@ def _model_of_index(connection: Connection) -> ModelId | None:
 
 def _another_model(owner: ModelId, other: str) -> ModelUnavailableError:
     return ModelUnavailableError(
-        f"this index was made with {owner}, so {other} cannot add to it; unset SCENEQL_MODEL, "
+        f"this index uses {owner}, so {other} cannot add to it; unset SCENEQL_MODEL, or give the "
+        f"index that model: sceneql models add {other}, then sceneql models activate {other}; "
         "or name another SCENEQL_HOME for an index of its own"
     )

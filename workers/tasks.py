@@ -9,8 +9,9 @@ from procrastinate.exceptions import JobAborted
 from app.config import Settings
 from app.db import get_engine
 from app.errors import ModelUnavailableError
-from app.queue import INGEST_QUEUE, INGEST_TASK, worker_app
+from app.queue import FILL_TASK, INGEST_QUEUE, INGEST_TASK, worker_app
 from app.sampling import Sampling
+from workers.background_fill import BackgroundFill
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Progress
 from workers.jobs import Patience, work_off
@@ -59,11 +60,13 @@ class IngestWorker:
         return self.model, claim(self.engine, self.model)
 
     def app(self) -> App:
-        """The queue's app with this worker's task."""
+        """The queue's app with this worker's tasks."""
         app = worker_app()
         app.task(name=INGEST_TASK, queue=INGEST_QUEUE, retry=Patience(), pass_context=True)(
             self.ingest_file
         )
+        filler = BackgroundFill(self.settings, self.engine)
+        app.task(name=FILL_TASK, queue=INGEST_QUEUE, retry=Patience())(filler.fill_model)
         return app
 
 

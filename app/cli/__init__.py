@@ -4,7 +4,17 @@ import sys
 
 import click
 
-from app.cli import database, demo, library, meta, related, search, services, sources
+from app.cli import (
+    database,
+    demo,
+    library,
+    meta,
+    models,
+    related,
+    search,
+    services,
+    sources,
+)
 from app.failures import in_one_line
 
 
@@ -24,6 +34,7 @@ sceneql.add_command(library.status)
 sceneql.add_command(library.rm)
 sceneql.add_command(sources.sources)
 sceneql.add_command(meta.meta)
+sceneql.add_command(models.models)
 sceneql.add_command(services.serve)
 sceneql.add_command(services.worker)
 sceneql.add_command(services.up)

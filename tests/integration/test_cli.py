@@ -18,8 +18,11 @@ pytestmark = pytest.mark.usefixtures("settings_of_test")
 @pytest.mark.parametrize(
     "command",
     [[], ["ingest"], ["search"], ["find"], ["similar"], ["embed"], ["frames"], ["status"],
-     ["meta"], ["meta", "set"], ["meta", "show"], ["meta", "import"],
-     ["serve"], ["worker"], ["up"], ["demo"],
+     ["rm"], ["meta"], ["meta", "set"], ["meta", "show"], ["meta", "import"],
+     ["sources"], ["sources", "add"], ["sources", "list"], ["sources", "scan"],
+     ["sources", "pause"], ["sources", "resume"], ["sources", "remove"],
+     ["models"], ["models", "list"], ["models", "add"], ["models", "activate"],
+     ["models", "drop"], ["serve"], ["worker"], ["up"], ["demo"],
      ["db"], ["db", "url"], ["db", "psql"], ["db", "stop"], ["db", "upgrade"]],
     ids=" ".join,
 )  # fmt: skip

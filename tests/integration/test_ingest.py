@@ -319,7 +319,7 @@ def test_an_index_refuses_another_model_than_its_own(
     monkeypatch.setenv("SCENEQL_MODEL", "ViT-B-32-256/datacomp_s34b_b86k")
     get_settings.cache_clear()
 
-    with pytest.raises(ModelUnavailableError, match=r"was made with tiny/.*SCENEQL_HOME"):
+    with pytest.raises(ModelUnavailableError, match=r"uses tiny/.*models add ViT.*SCENEQL_HOME"):
         load_for_ingest(engine, get_settings())
     get_settings.cache_clear()
 

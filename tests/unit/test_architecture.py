@@ -23,6 +23,8 @@ MAY_IMPORT = {
     "app.sampling": ("app.errors",),
     "app.removal": ("app.errors", "app.filters", "app.models"),
     "app.sources": ("app.errors", "app.models", "app.sampling"),
+    "app.locks": ("app.errors",),
+    "app.model_catalog": ("app.errors", "app.locks", "app.models"),
     "app.filters": ("app.errors", "app.models"),
     "app.questions": ("app.config", "app.errors"),
     "app.catalog": ("app.errors", "app.filters", "app.models"),
@@ -40,8 +42,9 @@ MAY_IMPORT = {
     "sql": (),
     "workers.video": ("app.errors", "workers.container", "workers.frames"),
     "workers.model": ("app.errors", "workers"),
-    "workers": ("app.config", "app.db", "app.catalog", "app.errors", "app.failures", "app.migrate",
-                "app.models", "app.queue", "app.sampling", "app.sources", "app.supervisor",
+    "workers": ("app.config", "app.db", "app.catalog", "app.errors", "app.failures", "app.locks",
+                "app.migrate", "app.model_catalog", "app.models", "app.queue", "app.sampling",
+                "app.sources", "app.supervisor",
                 "workers"),
 }  # fmt: skip
 
