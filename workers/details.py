@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from workers.video import VideoInfo
+from workers.analysis import VideoInfo
 
 
 class Sidecar(BaseModel):

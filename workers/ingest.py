@@ -1,38 +1,35 @@
 """Indexes one file: decode, scenes, frames and vectors at the same time, then one transaction."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 import numpy as np
-from PIL import Image
 from psycopg import DataError
 from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.errors import MediaError
+from workers.analysis import Progress, Sample, Scene, Subtitle
+from workers.decoder import Decoder, DecoderLostError
 from workers.details import describe
 from workers.library import FileState, content_hash, file_state, is_indexed
 from workers.model import Model
 from workers.sampling import Sampling
-from workers.scenes import Sample, Scene, analyse
 from workers.spool import IndexedFrame, Spool
 from workers.store import IndexedVideo, link_copy, write_failure, write_video
-from workers.subtitles import Subtitle, read_subtitles
-from workers.video import probe
+
+logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 16
 # One batch is being embedded while the next one fills; more would only take memory.
 BATCHES_AHEAD = 2
-
-THUMBNAIL_PX = 320
-THUMBNAIL_QUALITY = 80
 
 
 @dataclass(frozen=True)
@@ -46,14 +43,6 @@ class Outcome:
     frames: int = 0
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far the current file has come; the number of all its frames is an estimate, if known."""
-
-    frames: int
-    all_frames: int | None
-
-
 class Ingester:
     """Indexes files into one database with one model."""
 
@@ -63,6 +52,7 @@ class Ingester:
         model: Model,
         model_id: int,
         spool_folder: Path,
+        decoder: Decoder,
         sampling: Sampling,
         collection: str | None = None,
     ) -> None:
@@ -70,6 +60,7 @@ class Ingester:
         self.model = model
         self.model_id = model_id
         self.spool_folder = spool_folder
+        self.decoder = decoder
         self.sampling = sampling
         self.collection = collection
 
@@ -108,21 +99,30 @@ class Ingester:
         digest: str,
         on_progress: Callable[[Progress], None],
     ) -> Outcome:
-        info = probe(path)
-        details = describe(path, info, self.collection)
+        try:
+            return self._index_once(path, state, digest, on_progress)
+        except DecoderLostError as error:
+            if not error.used:
+                raise
+            # The harm may be an earlier file's. What this one gave so far is thrown away.
+            logger.warning("%s %s: it is tried again in a new decoder", path, error)
+        return self._index_once(path, state, digest, on_progress)
+
+    def _index_once(
+        self,
+        path: Path,
+        state: FileState,
+        digest: str,
+        on_progress: Callable[[Progress], None],
+    ) -> Outcome:
         with Spool(self.spool_folder) as spool:
             with Embedding(self.model, spool) as embedding:
-                analysis = analyse(
-                    path,
-                    self.sampling,
-                    on_sample=embedding.add,
-                    on_progress=lambda _t_s, frames: on_progress(
-                        Progress(frames, info.frame_count)
-                    ),
-                )
+                decoded = self.decoder.decode(path, self.sampling, embedding.add, on_progress)
             if file_state(path) != state:
                 raise MediaError("was changed while it was read; index it again when it rests")
-            said = said_in_scenes(analysis.scenes, read_subtitles(path, info))
+            info, analysis = decoded.info, decoded.analysis
+            details = describe(path, info, self.collection)
+            said = said_in_scenes(analysis.scenes, decoded.subtitles)
             video = IndexedVideo(
                 path, state, digest, info, details, analysis, said, spool, str(self.sampling)
             )
@@ -164,9 +164,7 @@ class Embedding:
         vectors = self.model.encode_images([sample.image for sample in samples])
         for sample, vector in zip(samples, vectors.astype(np.float16), strict=True):
             self.spool.append(
-                IndexedFrame(
-                    sample.frame_no, sample.scene_no, sample.t_s, jpeg(sample.image), vector
-                )
+                IndexedFrame(sample.frame_no, sample.scene_no, sample.t_s, sample.thumbnail, vector)
             )
 
     def __enter__(self) -> Self:
@@ -186,15 +184,6 @@ class Embedding:
                     batch.result()
         finally:
             self.thread.shutdown(cancel_futures=True)
-
-
-def jpeg(image: Image.Image) -> bytes:
-    """The thumbnail of a frame: a JPEG whose longer side has at most THUMBNAIL_PX pixels."""
-    small = image.convert("RGB")
-    small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-    data = BytesIO()
-    small.save(data, "JPEG", quality=THUMBNAIL_QUALITY)
-    return data.getvalue()
 
 
 def said_in_scenes(scenes: Sequence[Scene], subtitles: Sequence[Subtitle]) -> list[str | None]:

@@ -6,17 +6,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 
 from sqlalchemy import Connection, select
 
 from app.errors import MediaError
 from app.models import Video, VideoFile
+from workers.animation import is_animated
 
 # What a folder is searched for. A file that is named outright is tried whatever it is called.
 MEDIA_SUFFIXES = {
     *(".3gp", ".apng", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"),
     *(".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
 }
+# Pictures, of which only those that move are of interest.
+PICTURE_SUFFIXES = {".png", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -74,17 +78,26 @@ def _media_below(folder: Path) -> list[Path]:
         found.extend(
             Path(parent, name)
             for name in sorted(names)
-            if not name.startswith(".") and Path(name).suffix.lower() in MEDIA_SUFFIXES
+            if not name.startswith(".") and is_media(Path(parent, name))
         )
     return found
 
 
+def is_media(path: Path) -> bool:
+    """Whether a file in a folder is taken for a video: by its name, a picture by its content."""
+    suffix = path.suffix.lower()
+    return suffix in MEDIA_SUFFIXES or (suffix in PICTURE_SUFFIXES and is_animated(path))
+
+
 def file_state(path: Path) -> FileState:
-    """Size and modification time; raises MediaError if the file cannot be looked at."""
+    """Size and modification time; raises MediaError if it is no file or cannot be looked at."""
     try:
         stat = path.stat()
     except OSError as error:
         raise MediaError(f"cannot be read: {error.strerror}") from error
+    # To read a named pipe would wait for somebody to write to it.
+    if not S_ISREG(stat.st_mode):
+        raise MediaError("is not a file")
     # Postgres keeps microseconds, so that is what can be compared.
     try:
         mtime = datetime.fromtimestamp(stat.st_mtime_ns // 1000 / 1e6, UTC)

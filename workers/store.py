@@ -14,11 +14,10 @@ from sqlalchemy.orm import aliased
 
 from app.errors import ModelUnavailableError
 from app.models import EmbeddingModel, Fingerprint, Scene, Video, VideoFile
+from workers.analysis import Analysis, VideoInfo
 from workers.details import Details, clean
 from workers.library import FileState
-from workers.scenes import Analysis
 from workers.spool import Spool
-from workers.video import VideoInfo
 
 
 @dataclass(frozen=True)

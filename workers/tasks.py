@@ -11,6 +11,7 @@ from app.config import Settings
 from app.db import get_engine
 from app.errors import ModelUnavailableError
 from app.queue import INGEST_QUEUE, INGEST_TASK, worker_app
+from workers.decoder import Decoder
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester
 from workers.model import Model
@@ -34,6 +35,7 @@ class IngestWorker:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.engine = get_engine(settings)
+        self.decoder = Decoder.of(settings)
         self.model: Model | None = None
 
     def ingest_file(self, path: str, sampling: str, collection: str | None) -> None:
@@ -44,6 +46,7 @@ class IngestWorker:
             model,
             model_id,
             self.settings.spool_dir,
+            self.decoder,
             Sampling.parse(sampling),
             collection,
         )
@@ -82,10 +85,12 @@ class IngestWorker:
 
 def run(settings: Settings) -> None:
     """Takes jobs until the process is told to stop."""
-    IngestWorker(settings).app().run_worker(
-        queues=[INGEST_QUEUE],
-        concurrency=1,
-        name="ingest",
-        shutdown_graceful_timeout=SHUTDOWN_TIMEOUT_S,
-        delete_jobs="successful",
-    )
+    worker = IngestWorker(settings)
+    with worker.decoder:
+        worker.app().run_worker(
+            queues=[INGEST_QUEUE],
+            concurrency=1,
+            name="ingest",
+            shutdown_graceful_timeout=SHUTDOWN_TIMEOUT_S,
+            delete_jobs="successful",
+        )
