@@ -30,9 +30,9 @@ from app.config import Settings
 from app.db import address_of, get_engine
 from app.errors import MediaError
 from app.migrate import upgrade
+from app.sampling import Sampling
 from workers.analysis import Fingerprint
 from workers.demo import render_library
-from workers.sampling import Sampling
 from workers.scenes import analyse
 
 Pixels = NDArray[np.uint8]

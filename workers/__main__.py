@@ -41,16 +41,16 @@ def main() -> int:
 
 
 def _ingest(settings: Settings, arguments: argparse.Namespace) -> int:
+    from app.sampling import Sampling
     from workers.ingest_command import ingest
-    from workers.sampling import Sampling
 
     sampling = Sampling.parse(arguments.sampling)
     return ingest(settings, arguments.paths, sampling, arguments.collection, as_json=arguments.json)
 
 
 def _enqueue(settings: Settings, arguments: argparse.Namespace) -> int:
+    from app.sampling import Sampling
     from workers.enqueue_command import enqueue
-    from workers.sampling import Sampling
 
     sampling = Sampling.parse(arguments.sampling)
     return enqueue(settings, arguments.paths, sampling, arguments.collection)

@@ -14,9 +14,9 @@ from typing import Self
 
 from app.config import Settings
 from app.errors import MediaError, SceneqlError
+from app.sampling import Sampling
 from workers.analysis import Decoded, Progress, Sample
 from workers.decoder_messages import Broken, Channel, OutOfMemory, Ready, Refused, Task
-from workers.sampling import Sampling
 
 START_TIMEOUT_S = 60.0
 EXIT_TIMEOUT_S = 10.0

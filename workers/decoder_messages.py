@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.sampling import Sampling
 from workers.analysis import Decoded, Progress, Sample
-from workers.sampling import Sampling
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from app.config import Settings
 from app.db import get_engine
 from app.migrate import ensure_current
 from app.queue import enqueue_ingest
+from app.sampling import Sampling
 from workers.library import find_media
-from workers.sampling import Sampling
 
 
 def enqueue(

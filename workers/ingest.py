@@ -16,12 +16,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from app.errors import MediaError
+from app.sampling import Sampling
 from workers.analysis import Progress, Sample, Scene, Subtitle
 from workers.decoder import Decoder, DecoderLostError
 from workers.details import describe
 from workers.library import FileState, content_hash, file_state, is_indexed
 from workers.model import Model
-from workers.sampling import Sampling
 from workers.spool import IndexedFrame, Spool
 from workers.store import IndexedVideo, link_copy, write_failure, write_video
 

@@ -12,13 +12,13 @@ from app.catalog import TINY_WARNING
 from app.config import Settings
 from app.db import get_engine
 from app.migrate import ensure_current
+from app.sampling import Sampling
 from workers.decoder import Decoder
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Outcome
 from workers.library import find_media
 from workers.model import DEFAULT, TINY
 from workers.progress import display
-from workers.sampling import Sampling
 
 
 @dataclass

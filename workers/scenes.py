@@ -7,11 +7,11 @@ from typing import Literal
 
 from scenedetect import AdaptiveDetector, ContentDetector, FrameTimecode
 
+from app.sampling import Sampling
 from workers.analysis import Analysis, Fingerprint, Sample, Scene
 from workers.candidates import Candidate, Candidates, spread
 from workers.fingerprint import LUMA_SIDE, phash
 from workers.frames import DecodedFrame, Pixels, jpeg
-from workers.sampling import Sampling
 from workers.video import OpenVideo, open_video
 
 MAX_SHOT_S = 60.0

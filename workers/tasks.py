@@ -11,11 +11,11 @@ from app.config import Settings
 from app.db import get_engine
 from app.errors import ModelUnavailableError
 from app.queue import INGEST_QUEUE, INGEST_TASK, worker_app
+from app.sampling import Sampling
 from workers.decoder import Decoder
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester
 from workers.model import Model
-from workers.sampling import Sampling
 
 logger = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, text
 from app.catalog import TINY_MODEL, list_videos
 from app.config import get_settings
 from app.errors import ModelUnavailableError
+from app.sampling import Sampling
 from tests.filling import add_active_model
 from tests.media import shot, write_clip
 from workers.decoder import Decoder
@@ -24,7 +25,6 @@ from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Outcome
 from workers.library import content_hash, file_state
 from workers.model import TINY, Model, load
-from workers.sampling import Sampling
 from workers.store import write_failure
 from workers.video import probe
 

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "bench": ("app", "bench", "workers"),
     "migrations": ("app.db", "app.models", "migrations"),
     "sql": (),
-    "workers.sampling": ("app.errors",),
+    "app.sampling": ("app.errors",),
     "workers.video": ("app.errors", "workers.analysis", "workers.animation", "workers.container",
                       "workers.frames", "workers.webp"),
     "workers.analysis": (),
@@ -46,12 +46,12 @@ MAY_IMPORT = {
 HEAVY = ("torch", "torchvision", "open_clip", "cv2", "av", "scenedetect")
 # Decoding and scene detection know neither models nor databases.
 NO_DATABASE = ("workers.video", "workers.scenes", "workers.frames", "workers.container",
-               "workers.candidates", "workers.sampling", "workers.fingerprint",
+               "workers.candidates", "app.sampling", "workers.fingerprint",
                "workers.subtitles", "workers.analysis", "workers.animation", "workers.webp",
                "workers.decoder_messages", "workers.decoder_process", "workers.model",
                "workers.tiny")  # fmt: skip
 NO_TORCH = ("workers.video", "workers.scenes", "workers.frames", "workers.container",
-            "workers.candidates", "workers.sampling", "workers.fingerprint",
+            "workers.candidates", "app.sampling", "workers.fingerprint",
             "workers.subtitles", "workers.analysis", "workers.animation", "workers.webp",
             "workers.decoder_messages", "workers.decoder_process")  # fmt: skip
 

@@ -14,11 +14,11 @@ import psutil
 import pytest
 
 from app.errors import MediaError
+from app.sampling import Sampling
 from tests.media import plain, shot, write_clip
 from workers import decoder as decoder_module
 from workers.analysis import Decoded, Sample
 from workers.decoder import Decoder, DecoderBugError, DecoderLostError
-from workers.sampling import Sampling
 from workers.scenes import analyse
 
 HARD_FILES = os.environ.get("SCENEQL_TEST_MEDIA_EDGE")
@@ -262,7 +262,7 @@ OWNER = """
 import sys, time
 from pathlib import Path
 from workers.decoder import Decoder
-from workers.sampling import Sampling
+from app.sampling import Sampling
 
 with Decoder(memory_mb=4096, frame_timeout_s=30) as decoder:
     decoder.start()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from app.sampling import Sampling
 from workers.demo import render_library
 from workers.demo_library import LIBRARY, QUESTIONS, SceneScript
-from workers.sampling import Sampling
 from workers.scenes import analyse
 from workers.tiny.drawing import draw
 from workers.video import probe

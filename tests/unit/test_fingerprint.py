@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.sampling import Sampling
 from workers.fingerprint import LUMA_SIDE, phash
-from workers.sampling import Sampling
 from workers.scenes import Fingerprint, analyse
 
 EXAMPLES = os.environ.get("SCENEQL_TEST_MEDIA")

@@ -3,7 +3,7 @@
 import pytest
 
 from app.errors import BadRequestError
-from workers.sampling import Sampling
+from app.sampling import Sampling
 
 
 @pytest.mark.parametrize(

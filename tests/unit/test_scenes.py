@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.sampling import Sampling
 from tests.media import Pixels, place, plain, shot, write_clip
 from workers.analysis import Analysis, Sample
 from workers.frames import DecodedFrame
-from workers.sampling import Sampling
 from workers.scenes import Detector, analyse, analyse_video
 from workers.video import Video
 

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from app.errors import MediaError
+from app.sampling import Sampling
 from tests.media import plain
 from workers.frames import DecodedFrame
-from workers.sampling import Sampling
 from workers.scenes import analyse
 from workers.video import open_video, probe
 
