@@ -52,6 +52,16 @@ class Settings(BaseSettings):
     embed_timeout_s: float = Field(
         default=60.0, description="How long a question waits for the embedder's answer."
     )
+    decode_memory_mb: int = Field(
+        default=4096,
+        ge=256,
+        description="Memory in MB that decoding a file may take before the file is given up.",
+    )
+    frame_timeout_s: float = Field(
+        default=60.0,
+        ge=1,
+        description="Seconds without a new frame after which decoding a file is given up.",
+    )
 
     jobs: int = Field(default=1, ge=1, le=64, description="Files that a worker indexes at a time.")
     stalled_after_s: float = Field(

@@ -31,8 +31,9 @@ from app.db import address_of, get_engine
 from app.errors import MediaError
 from app.migrate import upgrade
 from app.sampling import Sampling
+from workers.analysis import Fingerprint
 from workers.demo import render_library
-from workers.scenes import Fingerprint, analyse
+from workers.scenes import analyse
 
 Pixels = NDArray[np.uint8]
 FPS = 24

@@ -22,6 +22,7 @@ from app.config import Settings, get_settings
 from app.db import address_of, engine_for
 from app.embedded import EmbeddedPostgres
 from app.migrate import configure, upgrade
+from workers.decoder import Decoder
 
 SERVERS = "SCENEQL_TEST_SERVERS"
 VERSIONS = (18, 16)
@@ -128,6 +129,13 @@ def settings_of_test(
     get_settings.cache_clear()
     yield get_settings()
     get_settings.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def decoder() -> Iterator[Decoder]:
+    """A process that decodes files, for all tests that need one."""
+    with Decoder(memory_mb=4096, frame_timeout_s=60) as decoder:
+        yield decoder
 
 
 @pytest.fixture(scope="session")

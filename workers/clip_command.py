@@ -15,9 +15,10 @@ from app.db import address_of, get_engine
 from app.errors import EmptyIndexError, MediaError
 from app.migrate import ensure_current
 from app.sampling import Sampling
+from workers.analysis import Analysis, Sample
 from workers.library import content_hash
 from workers.model import Model, ModelId, load
-from workers.scenes import Analysis, Sample, analyse
+from workers.scenes import analyse
 
 BATCH_SIZE = 32
 SAMPLING = Sampling.parse("scenes:1")

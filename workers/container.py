@@ -1,12 +1,19 @@
 """Opens media files for reading, or says in words why that cannot be done."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
+from typing import Any
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 
 from app.errors import MediaError
+
+MAX_PIXELS = 16384 * 8192
+"""Larger frames are refused: a few of them fill a machine's memory."""
 
 ANIMATED_PICTURES = ("gif", "apng")
 STILL_PICTURES = ("png_pipe", "jpeg_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe", "j2k_pipe", "ico")
@@ -37,20 +44,30 @@ def open_container(path: Path) -> InputContainer:
     Raises:
         MediaError: It cannot be opened; the message is the reason.
     """
-    head = _read_head(path)
-    # The byte after a WebP's extended header says what the file has: 2 stands for animation.
-    if head[8:16] == b"WEBPVP8X" and head[20] & 2:
-        raise MediaError(
-            "is an animated WebP, which FFmpeg cannot decode: convert it to GIF or MP4"
-        )
+    head = read_head(path)
     try:
         # The prefix keeps FFmpeg from seeing a protocol in a name such as "concat:a.mp4".
         return av.open(f"file:{path}", "r", options=_OPTIONS, metadata_errors="replace")
+    except MemoryError:
+        raise
     except av.FFmpegError as error:
         raise MediaError(_why_not_opened(head)) from error
 
 
-def _read_head(path: Path) -> bytes:
+def packets(container: InputContainer) -> Iterator["Packet[Any]"]:
+    """The packets of all streams that were there when the container was opened, in their order."""
+    # Streams that appeared in the middle, as in a broadcast, are unknown to PyAV: it passes over
+    # their packets, but stumbles over the streams once it has handed out all others.
+    with suppress(IndexError):
+        yield from container.demux()
+
+
+def read_head(path: Path) -> bytes:
+    """The first bytes of a file, at least one.
+
+    Raises:
+        MediaError: It is no file, is empty or cannot be read.
+    """
     try:
         if not S_ISREG(path.stat().st_mode):
             raise MediaError("is not a file")

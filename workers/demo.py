@@ -16,8 +16,8 @@ from av.subtitles.subtitle import SubtitleSet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from workers.analysis import Subtitle
 from workers.demo_library import LIBRARY, VideoScript
-from workers.subtitles import Subtitle
 from workers.tiny.drawing import Picture, draw
 
 _WIDTH, _HEIGHT = 640, 360

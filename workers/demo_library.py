@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from workers.subtitles import Subtitle
+from workers.analysis import Subtitle
 from workers.tiny.drawing import Picture, Shape
 
 FPS = 24

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from workers.analysis import VideoInfo
 from workers.sidecars import clean, read_sidecar
-from workers.video import VideoInfo
 
 # Where cameras and editors keep the place, all of them as ISO 6709: "+48.8577+002.295/".
 _LOCATION_TAGS = ("com.apple.quicktime.location.iso6709", "location", "location-eng")

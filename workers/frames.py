@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
+from io import BytesIO
 from typing import Any, Literal
 
 import av
@@ -17,6 +18,9 @@ SMALL_SIDE = 96
 
 MAX_SIDE = 1280
 """Longer side of the pictures taken from a video, in pixels: models look at 256 to 512 of them."""
+
+THUMBNAIL_PX = 320
+THUMBNAIL_QUALITY = 80
 
 Pixels = NDArray[np.uint8]
 Interpolation = Literal["POINT", "AREA", "BICUBIC"]
@@ -107,6 +111,15 @@ class DecodedFrame:
         return picture if self.view.turn is None else picture.transpose(self.view.turn)
 
 
+def jpeg(image: Image.Image) -> bytes:
+    """The thumbnail of a frame: a JPEG whose longer side has at most THUMBNAIL_PX pixels."""
+    small = image.convert("RGB")
+    small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+    data = BytesIO()
+    small.save(data, "JPEG", quality=THUMBNAIL_QUALITY)
+    return data.getvalue()
+
+
 def _fit(width: int, height: int, side: int) -> tuple[int, int]:
     """Width and height in the same proportion, neither over `side` nor under 1."""
     scale = min(1.0, side / max(width, height))
@@ -145,6 +158,8 @@ def _scaled(
         return scaler.reformat(
             frame, width, height, pixel_format, interpolation=interpolation, threads=1
         )
+    except MemoryError:
+        raise
     except av.FFmpegError:
         frame.colorspace = Colorspace.ITU709
         return scaler.reformat(

@@ -1,17 +1,16 @@
 """Indexes one file: decode, scenes, frames and vectors at the same time, then one transaction."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 import numpy as np
-from PIL import Image
 from psycopg import DataError
 from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import Engine
@@ -19,6 +18,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from app.errors import AttemptLostError, MediaError
 from app.sampling import Sampling
+from workers.analysis import Progress, Sample
+from workers.decoder import Decoder, DecoderLostError
 from workers.details import describe
 from workers.library import (
     FileState,
@@ -30,7 +31,6 @@ from workers.library import (
 )
 from workers.model import Model
 from workers.refresh import refresh_details
-from workers.scenes import Sample, analyse
 from workers.sidecars import sidecar_state
 from workers.spool import IndexedFrame, Spool
 from workers.store import (
@@ -44,17 +44,14 @@ from workers.store import (
     write_unread,
     write_video,
 )
-from workers.subtitles import read_subtitles
-from workers.video import probe
+
+logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 16
 # One batch is being embedded while the next one fills; more would only take memory.
 BATCHES_AHEAD = 2
 
 CHANGED = "was changed or went away while it was read; index it again when it rests"
-
-THUMBNAIL_PX = 320
-THUMBNAIL_QUALITY = 80
 
 
 @dataclass(frozen=True)
@@ -71,14 +68,6 @@ class Outcome:
     frames: int = 0
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far the current file has come; the number of all its frames is an estimate, if known."""
-
-    frames: int
-    all_frames: int | None
-
-
 class Ingester:
     """Indexes files into one database with one model."""
 
@@ -88,6 +77,7 @@ class Ingester:
         model: Model,
         model_id: int,
         spool_folder: Path,
+        decoder: Decoder,
         sampling: Sampling,
         collection: str | None = None,
     ) -> None:
@@ -95,6 +85,7 @@ class Ingester:
         self.model = model
         self.model_id = model_id
         self.spool_folder = spool_folder
+        self.decoder = decoder
         self.sampling = sampling
         self.collection = collection
 
@@ -166,22 +157,32 @@ class Ingester:
         attempt: Attempt,
         on_progress: Callable[[Progress], None],
     ) -> Outcome:
+        try:
+            return self._index_once(path, state, hashes, attempt, on_progress)
+        except DecoderLostError as error:
+            if not error.used:
+                raise
+            # The harm may be an earlier file's. What this one gave so far is thrown away.
+            logger.warning("%s %s: it is tried again in a new decoder", path, error)
+        return self._index_once(path, state, hashes, attempt, on_progress)
+
+    def _index_once(
+        self,
+        path: Path,
+        state: FileState,
+        hashes: Hashes,
+        attempt: Attempt,
+        on_progress: Callable[[Progress], None],
+    ) -> Outcome:
         # Looked at before they are read: what changes in between is read again the next time.
         sidecars = sidecar_state(path)
-        info = probe(path)
-        details = describe(path, info, self.collection)
         with Spool(self.spool_folder) as spool:
             with Embedding(self.model, spool) as embedding:
-                analysis = analyse(
-                    path,
-                    self.sampling,
-                    on_sample=embedding.add,
-                    on_progress=lambda _t_s, frames: on_progress(
-                        Progress(frames, info.frame_count)
-                    ),
-                )
+                decoded = self.decoder.decode(path, self.sampling, embedding.add, on_progress)
             if has_changed(path, state):
                 raise MediaError(CHANGED)
+            info, analysis = decoded.info, decoded.analysis
+            details = describe(path, info, self.collection)
             video = IndexedVideo(
                 path=path,
                 state=state,
@@ -189,7 +190,7 @@ class Ingester:
                 info=info,
                 details=details,
                 analysis=analysis,
-                subtitles=read_subtitles(path, info),
+                subtitles=decoded.subtitles,
                 frames=spool,
                 sampling=str(self.sampling),
                 sidecars=sidecars,
@@ -233,9 +234,7 @@ class Embedding:
         vectors = self.model.encode_images([sample.image for sample in samples])
         for sample, vector in zip(samples, vectors.astype(np.float16), strict=True):
             self.spool.append(
-                IndexedFrame(
-                    sample.frame_no, sample.scene_no, sample.t_s, jpeg(sample.image), vector
-                )
+                IndexedFrame(sample.frame_no, sample.scene_no, sample.t_s, sample.thumbnail, vector)
             )
 
     def __enter__(self) -> Self:
@@ -255,12 +254,3 @@ class Embedding:
                     batch.result()
         finally:
             self.thread.shutdown(cancel_futures=True)
-
-
-def jpeg(image: Image.Image) -> bytes:
-    """The thumbnail of a frame: a JPEG whose longer side has at most THUMBNAIL_PX pixels."""
-    small = image.convert("RGB")
-    small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-    data = BytesIO()
-    small.save(data, "JPEG", quality=THUMBNAIL_QUALITY)
-    return data.getvalue()

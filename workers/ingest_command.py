@@ -13,6 +13,7 @@ from app.config import Settings
 from app.db import get_engine
 from app.migrate import ensure_current
 from app.sampling import Sampling
+from workers.decoder import Decoder
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Outcome
 from workers.library import find_media
@@ -69,7 +70,8 @@ def ingest(
     for path, reason in found.failures:
         summary.fail(path, reason)
     if found.files:
-        _ingest_files(settings, found.files, sampling, collection, console, summary)
+        with Decoder.of(settings) as decoder:
+            _ingest_files(settings, decoder, found.files, sampling, collection, console, summary)
     summary.seconds = round(time.monotonic() - started, 2)
     if as_json:
         print(json.dumps(vars(summary)))
@@ -80,6 +82,7 @@ def ingest(
 
 def _ingest_files(
     settings: Settings,
+    decoder: Decoder,
     files: Sequence[Path],
     sampling: Sampling,
     collection: str | None,
@@ -88,6 +91,8 @@ def _ingest_files(
 ) -> None:
     engine = get_engine(settings)
     ensure_current(engine, settings)
+    # It starts while the model is being loaded.
+    decoder.start()
     with console.status("loading the model"):
         model = load_for_ingest(engine, settings)
         model_id = claim(engine, model)
@@ -95,7 +100,7 @@ def _ingest_files(
         if settings.model is None:
             console.print(f"[bold yellow]The weights of {DEFAULT} cannot be had now.[/]")
         console.print(f"[yellow]{TINY_WARNING}[/]", soft_wrap=True)
-    ingester = Ingester(engine, model, model_id, settings.spool_dir, sampling, collection)
+    ingester = Ingester(engine, model, model_id, settings.spool_dir, decoder, sampling, collection)
     with display(len(files), console) as shown:
         for path in files:
             shown.start_file(path.name)

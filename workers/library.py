@@ -6,17 +6,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 
 from sqlalchemy import Connection, select
 
 from app.errors import MediaError
 from app.models import Video, VideoFile
+from workers.animation import is_animated
 
 # What a folder is searched for. A file that is named outright is tried whatever it is called.
 MEDIA_SUFFIXES = {
     *(".3gp", ".apng", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"),
     *(".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
 }
+# Pictures, of which only those that move are of interest.
+PICTURE_SUFFIXES = {".png", ".webp"}
 
 _BLOCKS = 16
 _BLOCK_BYTES = 16384
@@ -71,11 +75,6 @@ def readable_name(path: Path) -> str:
     return os.fsencode(path).decode(errors="replace")
 
 
-def is_media(path: Path) -> bool:
-    """Whether a file of this name counts as a video when a folder is searched."""
-    return path.suffix.lower() in MEDIA_SUFFIXES
-
-
 def _media_below(folder: Path) -> list[Path]:
     found: list[Path] = []
     for parent, folders, names in os.walk(folder):
@@ -88,8 +87,14 @@ def _media_below(folder: Path) -> list[Path]:
     return found
 
 
+def is_media(path: Path) -> bool:
+    """Whether a file in a folder is taken for a video: by its name, a picture by its content."""
+    suffix = path.suffix.lower()
+    return suffix in MEDIA_SUFFIXES or (suffix in PICTURE_SUFFIXES and is_animated(path))
+
+
 def file_state(path: Path) -> FileState:
-    """Size and modification time; raises MediaError if the file cannot be looked at."""
+    """Size and modification time; raises MediaError if it is no file or cannot be looked at."""
     try:
         return state_of(path.stat())
     except OSError as error:
@@ -105,7 +110,13 @@ def has_changed(path: Path, state: FileState) -> bool:
 
 
 def state_of(stat: os.stat_result) -> FileState:
-    """Size and modification time; raises MediaError if the latter is in no calendar."""
+    """Size and modification time.
+
+    Raises MediaError if it is no file, or its modification time is in no calendar.
+    """
+    # To read a named pipe would wait for somebody to write to it.
+    if not S_ISREG(stat.st_mode):
+        raise MediaError("is not a file")
     # Postgres keeps microseconds, so that is what can be compared.
     try:
         mtime = datetime.fromtimestamp(stat.st_mtime_ns // 1000 / 1e6, UTC)

@@ -16,8 +16,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from workers.analysis import Progress as FrameProgress
 from workers.ingest import Outcome
-from workers.ingest import Progress as FrameProgress
 
 MARKS = {
     "indexed": "[green]indexed[/]",

@@ -12,12 +12,12 @@ from sqlalchemy.exc import DBAPIError
 
 from app.models import Scene as SceneRow
 from app.models import Video, VideoFile
+from workers.analysis import Scene, Subtitle
 from workers.details import Details, describe
 from workers.said import said_in_scenes, write_lines
-from workers.scenes import Scene
 from workers.sidecars import LEFT_ASIDE, sidecar_state
 from workers.store import described, keep_edits
-from workers.subtitles import Subtitle, read_subtitles
+from workers.subtitles import read_subtitles
 from workers.video import probe
 
 # What describe has to say of a sidecar is the last part of a video's warning.

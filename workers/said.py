@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, insert
 
 from app.models import SubtitleLine
-from workers.scenes import Scene
-from workers.subtitles import Subtitle
+from workers.analysis import Scene, Subtitle
 
 
 def said_in_scenes(scenes: Sequence[Scene], subtitles: Sequence[Subtitle]) -> list[str | None]:

@@ -2,18 +2,17 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image
 from scenedetect import AdaptiveDetector, ContentDetector, FrameTimecode
 
 from app.sampling import Sampling
+from workers.analysis import Analysis, Fingerprint, Sample, Scene
 from workers.candidates import Candidate, Candidates, spread
 from workers.fingerprint import LUMA_SIDE, phash
-from workers.frames import DecodedFrame, Pixels
-from workers.video import Video
+from workers.frames import DecodedFrame, Pixels, jpeg
+from workers.video import OpenVideo, open_video
 
 MAX_SHOT_S = 60.0
 """Default for the longest scene: fades are missed, and a fixed camera never cuts."""
@@ -28,47 +27,6 @@ _KEY_FRAME_SPACING_S = 1.0
 
 Detector = Literal["adaptive", "content"]
 _DETECTORS = {"adaptive": AdaptiveDetector, "content": ContentDetector}
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A stretch of a video, in seconds; the end is the start of the next, or the video's end."""
-
-    scene_no: int
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True)
-class Sample:
-    """A frame to be indexed; `frame_no` is its index among the decoded frames."""
-
-    frame_no: int
-    t_s: float
-    scene_no: int
-    image: Image.Image
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """The perceptual hash of the frame at a time, 0 to 2**64 - 1."""
-
-    t_s: float
-    phash: int
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """What one pass found out; the scenes tile the video from 0 to `duration_s`.
-
-    `warning` says in one line what was wrong with a file that could be decoded all the same.
-    """
-
-    scenes: tuple[Scene, ...]
-    fingerprints: tuple[Fingerprint, ...]
-    frame_count: int
-    duration_s: float
-    warning: str | None
 
 
 def analyse(
@@ -97,33 +55,50 @@ def analyse(
     Raises:
         MediaError: The file is no video or cannot be read; the message is the reason.
     """
-    key_frames_only = sampling.kind == "keyframes"
+    with open_video(path, key_frames_only=sampling.kind == "keyframes") as video:
+        return analyse_video(
+            video,
+            sampling,
+            on_sample=on_sample,
+            on_progress=on_progress,
+            detector=detector,
+            max_shot_s=max_shot_s,
+        )
+
+
+def analyse_video(
+    video: OpenVideo,
+    sampling: Sampling,
+    *,
+    on_sample: Callable[[Sample], None],
+    on_progress: Callable[[float, int], None] | None = None,
+    detector: Detector = "adaptive",
+    max_shot_s: float = MAX_SHOT_S,
+) -> Analysis:
+    """What `analyse` does, for a video that is open for its one decode pass."""
     scenes = _Scenes(sampling, max_shot_s, on_sample)
     fingerprints: list[Fingerprint] = []
     frame_count = 0
-    with Video(path, key_frames_only=key_frames_only) as video:
-        cuts = _CutDetector("content" if key_frames_only else detector, video.info.fps or 25.0)
-        next_fingerprint_s = 0.0
-        for frame in video:
-            small = frame.small()
-            for cut_s in cuts.feed(frame, small):
-                scenes.end_shot(cut_s)
-            scenes.add(Candidate(frame, small))
-            frame_count += 1
-            if frame.t_s >= next_fingerprint_s:
-                fingerprints.append(Fingerprint(frame.t_s, phash(frame.luma(LUMA_SIDE))))
-                ticks = math.floor(frame.t_s / _FINGERPRINT_INTERVAL_S) + 1
-                next_fingerprint_s = ticks * _FINGERPRINT_INTERVAL_S
-                if on_progress is not None:
-                    on_progress(frame.t_s, frame_count)
-        scenes.end_shot(video.duration_s)
-        return Analysis(
-            tuple(scenes.closed),
-            tuple(fingerprints),
-            frame_count,
-            video.duration_s,
-            video.warning,
-        )
+    cuts = _CutDetector(
+        "content" if sampling.kind == "keyframes" else detector, video.info.fps or 25.0
+    )
+    next_fingerprint_s = 0.0
+    for frame in video:
+        small = frame.small()
+        for cut_s in cuts.feed(frame, small):
+            scenes.end_shot(cut_s)
+        scenes.add(Candidate(frame, small))
+        frame_count += 1
+        if frame.t_s >= next_fingerprint_s:
+            fingerprints.append(Fingerprint(frame.t_s, phash(frame.luma(LUMA_SIDE))))
+            ticks = math.floor(frame.t_s / _FINGERPRINT_INTERVAL_S) + 1
+            next_fingerprint_s = ticks * _FINGERPRINT_INTERVAL_S
+            if on_progress is not None:
+                on_progress(frame.t_s, frame_count)
+    scenes.end_shot(video.duration_s)
+    return Analysis(
+        tuple(scenes.closed), tuple(fingerprints), frame_count, video.duration_s, video.warning
+    )
 
 
 class _CutDetector:
@@ -186,7 +161,11 @@ class _Scenes:
 
     def _split(self, at_s: float) -> bool:
         """End a scene inside a shot, unless nothing but its last frame is shown from there on."""
-        following = [c.t_s for c in self._spread.kept if c.t_s >= at_s]
+        kept = self._spread.kept
+        if kept and kept[0].t_s >= at_s:
+            # Nothing is shown yet, so the scene lasts until something was.
+            at_s = kept[0].t_s + self._longest_s
+        following = [c.t_s for c in kept if c.t_s >= at_s]
         if not following:
             return False
         # A picture that is held for longer than a scene may last stays one scene.
@@ -210,4 +189,5 @@ class _Scenes:
         self._start_s = end_s
         for candidate in chosen:
             frame = candidate.frame
-            self._on_sample(Sample(frame.index, frame.t_s, scene.scene_no, frame.image()))
+            image = frame.image()
+            self._on_sample(Sample(frame.index, frame.t_s, scene.scene_no, image, jpeg(image)))

@@ -15,14 +15,12 @@ from sqlalchemy.orm import aliased
 
 from app.errors import AttemptLostError, ModelUnavailableError
 from app.models import EmbeddingModel, Fingerprint, Scene, SubtitleLine, Video, VideoFile
+from workers.analysis import Analysis, Subtitle, VideoInfo
 from workers.details import Details
 from workers.library import FileState
 from workers.said import said_in_scenes, write_lines
-from workers.scenes import Analysis
 from workers.sidecars import clean
 from workers.spool import Spool
-from workers.subtitles import Subtitle
-from workers.video import VideoInfo
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 import logging
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
 
 from procrastinate import App, JobContext
 from procrastinate.exceptions import JobAborted
@@ -11,9 +13,11 @@ from app.db import get_engine
 from app.errors import ModelUnavailableError
 from app.queue import FILL_TASK, INGEST_QUEUE, INGEST_TASK, worker_app
 from app.sampling import Sampling
+from workers.analysis import Progress
 from workers.background_fill import BackgroundFill
+from workers.decoder import Decoder
 from workers.index_model import claim, load_for_ingest
-from workers.ingest import Ingester, Progress
+from workers.ingest import Ingester
 from workers.jobs import Patience, work_off
 from workers.model import Model
 
@@ -27,6 +31,11 @@ class IngestWorker:
         self.settings = settings
         self.engine = get_engine(settings)
         self.model: Model | None = None
+        self.loading = Lock()
+        # A decoder is for one thread at a time: there are as many as jobs at a time.
+        self.decoders: SimpleQueue[Decoder] = SimpleQueue()
+        for _ in range(settings.jobs):
+            self.decoders.put(Decoder.of(settings))
 
     def ingest_file(
         self, context: JobContext, path: str, sampling: str, collection: str | None
@@ -38,26 +47,37 @@ class IngestWorker:
                 raise JobAborted
 
         model, model_id = self._model()
-        ingester = Ingester(
-            self.engine,
-            model,
-            model_id,
-            self.settings.spool_dir,
-            Sampling.parse(sampling),
-            collection,
-        )
-        outcome = ingester.ingest(Path(path), stop_if_told)
+        decoder = self.decoders.get()
+        try:
+            ingester = Ingester(
+                self.engine,
+                model,
+                model_id,
+                self.settings.spool_dir,
+                decoder,
+                Sampling.parse(sampling),
+                collection,
+            )
+            outcome = ingester.ingest(Path(path), stop_if_told)
+        finally:
+            self.decoders.put(decoder)
         logger.info("%s: %s %s", outcome.state, outcome.path, outcome.reason or "")
+
+    def close(self) -> None:
+        """Ends the decoders."""
+        while not self.decoders.empty():
+            self.decoders.get().close()
 
     def _model(self) -> tuple[Model, int]:
         """The model and its id in the index; loaded anew if the index has changed to another."""
-        if self.model is not None:
-            try:
-                return self.model, claim(self.engine, self.model)
-            except ModelUnavailableError:
-                self.model = None
-        self.model = load_for_ingest(self.engine, self.settings)
-        return self.model, claim(self.engine, self.model)
+        with self.loading:
+            if self.model is not None:
+                try:
+                    return self.model, claim(self.engine, self.model)
+                except ModelUnavailableError:
+                    self.model = None
+            self.model = load_for_ingest(self.engine, self.settings)
+            return self.model, claim(self.engine, self.model)
 
     def app(self) -> App:
         """The queue's app with this worker's tasks."""
@@ -72,4 +92,8 @@ class IngestWorker:
 
 def run(settings: Settings) -> None:
     """Takes ingest jobs until the process is told to stop."""
-    work_off(IngestWorker(settings).app, settings, INGEST_QUEUE, settings.jobs)
+    worker = IngestWorker(settings)
+    try:
+        work_off(worker.app, settings, INGEST_QUEUE, settings.jobs)
+    finally:
+        worker.close()

@@ -1,8 +1,7 @@
 """Decodes video files in one pass, whatever shape they are in."""
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -16,11 +15,18 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from app.errors import MediaError
-from workers.container import ANIMATED_PICTURES, STILL_PICTURES, open_container
+from workers.analysis import VideoInfo
+from workers.animation import is_animated_webp
+from workers.container import (
+    ANIMATED_PICTURES,
+    MAX_PIXELS,
+    STILL_PICTURES,
+    open_container,
+    packets,
+    read_head,
+)
 from workers.frames import DecodedFrame, View
-
-_MAX_PIXELS = 16384 * 8192
-"""Larger frames are refused: a few of them fill a machine's memory."""
+from workers.webp import AnimatedWebp
 
 _CLOCK_SET_BACK_S = 10.0
 """A time stamp this far behind the one before it begins another recording; less is a slip."""
@@ -42,35 +48,30 @@ _TAGS_OF_THE_FORMAT = {
 }
 
 
-@dataclass(frozen=True)
-class VideoInfo:
-    """What a file says about itself.
-
-    Width and height are those on the screen, in pixels; `frame_count` may be an estimate; `tags`
-    are the container's own, in lower case; `subtitles` tells whether it holds any as text.
-    """
-
-    duration_s: float | None
-    width: int
-    height: int
-    fps: float | None
-    codec: str
-    container: str
-    frame_count: int | None
-    title: str | None
-    recorded_at: datetime | None
-    tags: dict[str, str]
-    subtitles: bool
-
-
 def probe(path: Path) -> VideoInfo:
     """What a video file says about itself.
 
     Raises:
         MediaError: It is no video or cannot be read; the message is the reason.
     """
-    with Video(path) as video:
+    with open_video(path) as video:
         return video.info
+
+
+def open_video(
+    path: Path,
+    *,
+    key_frames_only: bool = False,
+    on_work: Callable[[], None] = lambda: None,
+) -> "OpenVideo":
+    """Open a file for one decode pass; the arguments are those of `Video`.
+
+    Raises:
+        MediaError: It is no video or cannot be read; the message is the reason.
+    """
+    if is_animated_webp(read_head(path)):
+        return AnimatedWebp(path, on_work)
+    return Video(path, key_frames_only=key_frames_only, on_work=on_work)
 
 
 class Video:
@@ -80,16 +81,25 @@ class Video:
     `warning` are final after the last one.
     """
 
-    def __init__(self, path: Path, *, key_frames_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        key_frames_only: bool = False,
+        on_work: Callable[[], None] = lambda: None,
+    ) -> None:
         """Open a file and decode its first frames.
 
         Args:
             path: The file; it is opened for reading only.
             key_frames_only: Skip the frames that need others to be decoded.
+            on_work: Called whenever a frame was decoded or another part of the file was read.
 
         Raises:
             MediaError: It is no video or cannot be read; the message is the reason.
         """
+        self._on_work = on_work
+        self._read_until_byte = -1
         self._container = open_container(path)
         try:
             self._stream = _video_stream(self._container)
@@ -162,10 +172,13 @@ class Video:
         for packet in self._packets():
             try:
                 frames = self._stream.codec_context.decode(packet)
+            except MemoryError:
+                raise
             except av.FFmpegError:
                 self._damaged += 1
                 continue
             for frame in frames:
+                self._on_work()
                 if frame.is_corrupt:
                     self._damaged += 1
                 else:
@@ -180,8 +193,9 @@ class Video:
         failures = 0
         while failures < _FAILURES_IN_A_ROW:
             try:
-                for packet in self._container.demux():
+                for packet in packets(self._container):
                     failures = 0
+                    self._note_position(packet)
                     if packet.pts is not None:
                         end = packet.pts + (packet.duration or 0)
                         self._read_until_s = max(
@@ -190,10 +204,18 @@ class Video:
                     if packet.stream_index == self._stream.index and self._is_wanted(packet):
                         yield packet
                 break
+            except MemoryError:
+                raise
             except av.FFmpegError:
                 failures += 1
         self._broke_off = failures > 0
         yield None
+
+    def _note_position(self, packet: "Packet[Any]") -> None:
+        # Only what lies further on than all before counts as work: that comes to an end.
+        if packet.pos is not None and packet.pos > self._read_until_byte:
+            self._read_until_byte = packet.pos
+            self._on_work()
 
     def _is_wanted(self, packet: "Packet[Any]") -> bool:
         # An empty packet would end the decoding. Key frames are chosen here because some decoders
@@ -207,6 +229,9 @@ class Video:
         if self._damaged or self._broke_off:
             return "is damaged: nothing could be decoded"
         return "is incomplete: it announces a video but holds no frames"
+
+
+OpenVideo = Video | AnimatedWebp
 
 
 class _Clock:
@@ -261,7 +286,7 @@ def _video_stream(container: InputContainer) -> VideoStream:
         raise MediaError("is in a codec that this FFmpeg cannot decode")
     best = container.streams.best("video")
     stream = next((s for s in decodable if s is best), decodable[0])
-    if stream.width * stream.height > _MAX_PIXELS:
+    if stream.width * stream.height > MAX_PIXELS:
         raise MediaError(f"is too large: {stream.width} x {stream.height} pixels")
     return stream
 

@@ -76,7 +76,7 @@ def _media(
 ) -> Iterator[Seen]:
     for entry in entries:
         path = Path(entry.path)
-        if not (is_media(path) and is_wanted(path.relative_to(root))):
+        if not (is_wanted(path.relative_to(root)) and is_media(path)):
             continue
         if (name := readable_name(path)) != entry.path:
             unusable.append((name, "its name is not UTF-8, so it cannot be kept: rename it"))

@@ -22,6 +22,7 @@ from tests.command import sceneql
 from tests.filling import add_active_model
 from tests.media import shot, write_clip
 from workers.background_fill import BackgroundFill
+from workers.decoder import Decoder
 from workers.fill import Filler
 from workers.ingest import Ingester
 from workers.library import find_media
@@ -57,12 +58,17 @@ def row(engine: Engine, tiny: Model, live_id: int) -> ModelRow:
 class Library:
     """Indexes clips with the live model."""
 
-    def __init__(self, engine: Engine, model: Model, live_id: int, folder: Path) -> None:
-        self.engine, self.model, self.live_id, self.folder = engine, model, live_id, folder
+    def __init__(
+        self, engine: Engine, model: Model, live_id: int, decoder: Decoder, folder: Path
+    ) -> None:
+        self.engine, self.model, self.live_id = engine, model, live_id
+        self.decoder, self.folder = decoder, folder
 
     def index(self, path: Path, sampling: str = "scenes:3") -> Path:
         spool = self.folder / "spool"
-        ingester = Ingester(self.engine, self.model, self.live_id, spool, Sampling.parse(sampling))
+        ingester = Ingester(
+            self.engine, self.model, self.live_id, spool, self.decoder, Sampling.parse(sampling)
+        )
         outcome = ingester.ingest(path)
         assert outcome.state == "indexed", outcome
         return path
@@ -74,8 +80,8 @@ class Library:
 
 
 @pytest.fixture
-def library(engine: Engine, tiny: Model, live_id: int, tmp_path: Path) -> Library:
-    return Library(engine, tiny, live_id, tmp_path)
+def library(engine: Engine, tiny: Model, live_id: int, decoder: Decoder, tmp_path: Path) -> Library:
+    return Library(engine, tiny, live_id, decoder, tmp_path)
 
 
 def cosines(engine: Engine, one: int, other: int) -> list[float]:
@@ -344,9 +350,16 @@ def test_an_empty_index_gets_no_second_model() -> None:
 
 @pytest.mark.skipif(not EDGE, reason="SCENEQL_TEST_MEDIA_EDGE names no folder of hard media")
 def test_hard_media_yield_the_very_same_frames_again(
-    engine: Engine, tiny: Model, row: ModelRow, live_id: int, tmp_path: Path
+    engine: Engine,
+    tiny: Model,
+    row: ModelRow,
+    live_id: int,
+    decoder: Decoder,
+    tmp_path: Path,
 ) -> None:
-    ingester = Ingester(engine, tiny, live_id, tmp_path / "spool", Sampling.parse("scenes:2"))
+    ingester = Ingester(
+        engine, tiny, live_id, tmp_path / "spool", decoder, Sampling.parse("scenes:2")
+    )
     # The hard thing about a large file is in small ones as well.
     small = [path for path in find_media([Path(str(EDGE))]).files if path.stat().st_size < 300_000]
     indexed = sum(ingester.ingest(path).state == "indexed" for path in small)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from app.sampling import Sampling
 from tests.filling import add_active_model
 from tests.media import shot, write_clip
 from workers import store
+from workers.decoder import Decoder
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Outcome
 from workers.library import content_hash, file_state, sampled_hash
@@ -40,10 +42,10 @@ Ingest = Callable[[Path], Outcome]
 
 
 @pytest.fixture
-def ingest(engine: Engine, tiny: Model, tmp_path: Path) -> Ingest:
+def ingest(engine: Engine, tiny: Model, decoder: Decoder, tmp_path: Path) -> Ingest:
     """Indexes one file into the test's database."""
     ingester = Ingester(
-        engine, tiny, claim(engine, tiny), tmp_path / "spool", Sampling.parse("scenes:2")
+        engine, tiny, claim(engine, tiny), tmp_path / "spool", decoder, Sampling.parse("scenes:2")
     )
     return ingester.ingest
 
@@ -292,6 +294,61 @@ def test_a_file_that_changes_while_it_is_read_is_not_indexed(
     assert outcome.reason is not None
     assert "was changed or went away while it was read" in outcome.reason
     assert counts(engine) == (1, 0, 0, 0, 0)
+
+
+@pytest.fixture
+def long_clip(tmp_path: Path) -> Path:
+    """Twelve shots whose pictures do not fit into a socket: the decoder is not done at once."""
+    pictures = [picture for seed in range(12) for picture in shot(seed, 25, 640, 360)]
+    return write_clip(tmp_path / "long.mp4", pictures)
+
+
+@pytest.fixture
+def crash_once(
+    tiny: Model, decoder: Decoder, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], None]:
+    """Has the decoder crash when the first frames of it are embedded."""
+    encode_images = tiny.encode_images
+    crashed: list[int] = []
+
+    def encode_and_crash(images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        if not crashed:
+            assert decoder.pid is not None
+            crashed.append(decoder.pid)
+            os.kill(decoder.pid, signal.SIGSEGV)
+        return encode_images(images)
+
+    return lambda: monkeypatch.setattr(tiny, "encode_images", encode_and_crash)
+
+
+def test_a_crash_that_an_earlier_file_may_have_caused_loses_and_doubles_nothing(
+    engine: Engine, ingest: Ingest, clip: Path, long_clip: Path, crash_once: Callable[[], None]
+) -> None:
+    ingest(clip)
+    crash_once()
+
+    outcome = ingest(long_clip)
+
+    assert (outcome.state, outcome.scenes, outcome.frames) == ("indexed", 12, 24)
+    assert counts(engine) == (2, 14, 28, 28, 28)
+
+
+def test_a_file_that_crashes_a_new_decoder_fails_alone(
+    engine: Engine,
+    ingest: Ingest,
+    decoder: Decoder,
+    clip: Path,
+    long_clip: Path,
+    crash_once: Callable[[], None],
+) -> None:
+    decoder.close()
+    crash_once()
+
+    outcome = ingest(long_clip)
+
+    assert (outcome.state, outcome.reason) == ("failed", "crashed the decoder (SIGSEGV)")
+    assert counts(engine) == (1, 0, 0, 0, 0)
+    assert ingest(clip).state == "indexed"
 
 
 def test_a_write_that_breaks_off_leaves_nothing(

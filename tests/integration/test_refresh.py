@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from app.sampling import Sampling
 from tests.media import shot, write_clip
+from workers.decoder import Decoder
 from workers.index_model import claim
 from workers.ingest import Ingester, Outcome
 from workers.model import TINY, Model, load
@@ -28,10 +29,10 @@ Ingest = Callable[[Path], Outcome]
 
 
 @pytest.fixture
-def ingest(engine: Engine, tiny: Model, tmp_path: Path) -> Ingest:
+def ingest(engine: Engine, tiny: Model, decoder: Decoder, tmp_path: Path) -> Ingest:
     """Indexes one file into the test's database."""
     return Ingester(
-        engine, tiny, claim(engine, tiny), tmp_path / "spool", Sampling.parse("scenes:2")
+        engine, tiny, claim(engine, tiny), tmp_path / "spool", decoder, Sampling.parse("scenes:2")
     ).ingest
 
 

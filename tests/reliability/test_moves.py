@@ -13,6 +13,7 @@ from app.config import Settings
 from app.sampling import Sampling
 from app.sources import Rules, add_source, find_source
 from tests.reliability.faults import Tally, Watch, count, duplicated, lost, wait_until_idle, worker
+from workers.decoder import Decoder
 from workers.index_model import claim
 from workers.ingest import Ingester
 from workers.model import TINY, load
@@ -38,13 +39,18 @@ def add_gifs(folder: Path, number: int) -> list[Path]:
 
 @pytest.mark.parametrize("number", [60, pytest.param(1000, marks=pytest.mark.soak)])
 def test_moved_files_are_found_again_without_being_indexed_anew(
-    engine: Engine, settings_of_test: Settings, tmp_path: Path, number: int
+    engine: Engine, settings_of_test: Settings, decoder: Decoder, tmp_path: Path, number: int
 ) -> None:
     root = tmp_path / "videos"
     files = add_gifs(root, number)
     model = load(TINY, Path("unused"))
     ingester = Ingester(
-        engine, model, claim(engine, model), settings_of_test.spool_dir, Sampling.parse("scenes:3")
+        engine,
+        model,
+        claim(engine, model),
+        settings_of_test.spool_dir,
+        decoder,
+        Sampling.parse("scenes:3"),
     )
     for file in files:
         assert ingester.ingest(file).state == "indexed"

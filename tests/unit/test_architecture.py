@@ -40,7 +40,10 @@ MAY_IMPORT = {
     "bench": ("app", "bench", "workers"),
     "migrations": ("app.db", "app.models", "migrations"),
     "sql": (),
-    "workers.video": ("app.errors", "workers.container", "workers.frames"),
+    "workers.video": ("app.errors", "workers.analysis", "workers.animation", "workers.container",
+                      "workers.frames", "workers.webp"),
+    "workers.analysis": (),
+    "workers.animation": (),
     "workers.model": ("app.errors", "workers"),
     "workers": ("app.config", "app.db", "app.catalog", "app.errors", "app.failures", "app.locks",
                 "app.migrate", "app.model_catalog", "app.models", "app.queue", "app.sampling",
@@ -52,10 +55,13 @@ HEAVY = ("torch", "torchvision", "open_clip", "cv2", "av", "scenedetect")
 # Decoding and scene detection know neither models nor databases.
 NO_DATABASE = ("workers.video", "workers.scenes", "workers.frames", "workers.container",
                "workers.candidates", "app.sampling", "workers.fingerprint",
-               "workers.subtitles", "workers.model", "workers.tiny")  # fmt: skip
+               "workers.subtitles", "workers.analysis", "workers.animation", "workers.webp",
+               "workers.decoder_messages", "workers.decoder_process", "workers.model",
+               "workers.tiny")  # fmt: skip
 NO_TORCH = ("workers.video", "workers.scenes", "workers.frames", "workers.container",
             "workers.candidates", "app.sampling", "workers.fingerprint",
-            "workers.subtitles")  # fmt: skip
+            "workers.subtitles", "workers.analysis", "workers.animation", "workers.webp",
+            "workers.decoder_messages", "workers.decoder_process")  # fmt: skip
 
 
 def module_name(file: Path) -> str:

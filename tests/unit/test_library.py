@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from app.errors import MediaError
 from workers.library import content_hash, file_state, find_media
@@ -24,6 +26,37 @@ def test_folders_are_searched_throughout_for_media_files(tmp_path: Path) -> None
 
     assert sorted(found.files) == sorted(wanted)
     assert found.failures == ()
+
+
+@pytest.mark.parametrize("name", ["moving.png", "moving.webp", "MOVING.PNG"])
+def test_a_picture_in_a_folder_counts_if_it_moves(tmp_path: Path, name: str) -> None:
+    pictures = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    moving = tmp_path / name
+    pictures[0].save(moving, save_all=True, append_images=pictures[1:])
+    pictures[0].save(tmp_path / f"still{moving.suffix}")
+    touch(tmp_path / f"broken{moving.suffix}", b"\x89PNG\r\n\x1a\n")
+    touch(tmp_path / f"empty{moving.suffix}", b"")
+    (tmp_path / f"dangling{moving.suffix}").symlink_to(tmp_path / "nowhere")
+
+    assert find_media([tmp_path]).files == (moving,)
+
+
+def test_a_picture_may_say_much_before_it_says_that_it_moves(tmp_path: Path) -> None:
+    pictures = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    moving = tmp_path / "moving.png"
+    profile = bytes(np.random.default_rng(1).integers(0, 256, 100_000, dtype=np.uint8))
+    pictures[0].save(moving, save_all=True, append_images=pictures[1:], icc_profile=profile)
+
+    assert find_media([tmp_path]).files == (moving,)
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.webp"
+    os.mkfifo(pipe)
+
+    assert find_media([tmp_path]).files == ()
+    with pytest.raises(MediaError, match="is not a file"):
+        file_state(pipe)
 
 
 def test_a_file_that_is_named_is_taken_whatever_it_is_called(tmp_path: Path) -> None:
