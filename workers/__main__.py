@@ -101,10 +101,11 @@ def _fill(settings: Settings, arguments: argparse.Namespace) -> int:
     return fill(settings, arguments.model, background=arguments.background)
 
 
-def _activate(settings: Settings, arguments: argparse.Namespace) -> int:
-    from workers.fill_command import activate
+def _prepare(settings: Settings, arguments: argparse.Namespace) -> int:
+    from workers.fill_command import prepare
 
-    return activate(settings, arguments.model)
+    os.nice(INGEST_NICENESS)
+    return prepare(settings, arguments.model)
 
 
 def _demo(_settings: Settings, arguments: argparse.Namespace) -> None:
@@ -157,9 +158,9 @@ def _parser() -> argparse.ArgumentParser:
     fill.add_argument("--background", action="store_true")
     fill.set_defaults(run=_fill)
 
-    activate = commands.add_parser("activate", help="switch searches to another model")
-    activate.add_argument("model")
-    activate.set_defaults(run=_activate)
+    prepare = commands.add_parser("prepare", help="fill what a model lacks to be searched")
+    prepare.add_argument("model")
+    prepare.set_defaults(run=_prepare)
 
     demo = commands.add_parser("demo", help="render the library of sample videos")
     demo.add_argument("folder", type=Path)

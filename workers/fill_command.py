@@ -1,4 +1,4 @@
-"""`python -m workers fill` and `activate`: another model for the library."""
+"""`python -m workers fill` and `prepare`: another model for the library."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -24,12 +24,13 @@ from app.errors import EmptyIndexError, ModelUnavailableError
 from app.locks import patiently
 from app.migrate import ensure_current
 from app.model_catalog import ModelRow, fill_lock, find_model, models
+from app.model_switch import lacking
 from app.models import Frame
 from app.queue import enqueue_fill
 from workers.fill import Filler, FillProgress
 from workers.model import Model, ModelId, load
 from workers.model_check import check
-from workers.switch import answer_questions, lacking, switch
+from workers.questions import answer_questions
 
 LINE_EVERY_S = 10.0
 
@@ -56,36 +57,19 @@ def fill(settings: Settings, name: str, *, background: bool) -> int:
     return 0
 
 
-def activate(settings: Settings, name: str) -> int:
-    """Fills what a model lacks and switches searches to it; returns the exit status."""
+def prepare(settings: Settings, name: str) -> int:
+    """Fills what a model of the index lacks for searches to use it; returns the exit status."""
     console = Console(stderr=True)
     engine = get_engine(settings)
-    ensure_current(engine, settings)
     with engine.connect() as connection:
         row = find_model(connection, name)
-        former = next((other for other in models(connection) if other.active), None)
         missing = lacking(connection, row.id)
-    if row.active:
-        console.print(f"searches use {row} already")
-        return 0
-    model: Model | None = None
-    while True:
-        if missing:
-            model = model or _load(settings, ModelId(row.name, row.pretrained), console)
-            if missing.frames and not _fill(engine, model, row, console):
-                return 1
-            with console.status("answering what was asked before"):
-                answered = answer_questions(engine, model, row.id)
-            console.print(f"{answered:,} questions of the last 30 days are answered by {row}")
-        missing = switch(engine, row, _show_in(console))
-        if not missing:
-            break
-        console.print("more has come meanwhile")
-    console.print(f"searches use {row} now", soft_wrap=True)
-    if former is not None:
-        console.print(f"go back at any time: sceneql models activate {former}", soft_wrap=True)
-    if settings.model not in (None, str(row), row.name):
-        console.print(f"[yellow]SCENEQL_MODEL still names {settings.model}: unset it[/]")
+    model = _load(settings, ModelId(row.name, row.pretrained), console)
+    if missing.frames and not _fill(engine, model, row, console):
+        return 1
+    with console.status("answering what was asked before"):
+        answered = answer_questions(engine, model, row.id)
+    console.print(f"{answered:,} questions of the last 30 days are answered by {row}")
     return 0
 
 

@@ -6,12 +6,15 @@ from dataclasses import asdict
 import click
 from rich.console import Console
 from rich.text import Text
+from sqlalchemy import Engine
 
 from app import model_catalog
 from app.cli.children import run, worker_command
 from app.cli.database import open_database
 from app.cli.search import new_table
-from app.model_catalog import ModelState
+from app.config import get_settings
+from app.model_catalog import ModelRow, ModelState
+from app.model_switch import lacking, switch
 
 
 @click.group()
@@ -73,8 +76,24 @@ def activate(model: str) -> int:
     What was asked in the last 30 days is at hand at once after the switch. The former model stays
     as it is: activate it to go back.
     """
-    open_database()
-    return run(worker_command("activate", "--", model))
+    engine = open_database()
+    with engine.connect() as connection:
+        row = model_catalog.find_model(connection, model)
+        former = next((other for other in model_catalog.models(connection) if other.active), None)
+    if row.active:
+        _say(f"searches use {row} already")
+        return 0
+    # More may come while it is filled, and until the very moment of the switch.
+    while _lacks_anything(engine, row) or switch(engine, row, _say):
+        if status := run(worker_command("prepare", "--", str(row))):
+            return status
+    _say(f"searches use {row} now")
+    if former is not None:
+        _say(f"go back at any time: sceneql models activate {former}")
+    chosen = get_settings().model
+    if chosen not in (None, str(row), row.name):
+        _say(f"SCENEQL_MODEL still names {chosen}: unset it")
+    return 0
 
 
 @models.command()
@@ -87,11 +106,17 @@ def drop(model: str, yes: bool) -> None:
         row = model_catalog.find_model(connection, model)
     if not yes and not row.active:
         click.confirm(f"drop {row} with its vectors?", abort=True, err=True)
-    console = Console(stderr=True)
-    model_catalog.drop_model(
-        engine, row, lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True)
-    )
-    console.print(f"{row} is dropped", highlight=False)
+    model_catalog.drop_model(engine, row, _say)
+    _say(f"{row} is dropped")
+
+
+def _lacks_anything(engine: Engine, model: ModelRow) -> bool:
+    with engine.connect() as connection:
+        return bool(lacking(connection, model.id))
+
+
+def _say(line: str) -> None:
+    Console(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _state(model: ModelState) -> str:

@@ -15,10 +15,10 @@ from app.db import address_of
 from app.errors import BadRequestError, BusyDatabaseError
 from app.locks import patiently
 from app.model_catalog import ModelState, drop_model, fill_lock, find_model, list_models
+from app.model_switch import Lacking, lacking, switch
 from tests.filling import FRAMES_PER_SCENE, add_active_model, answer, fill
 from workers.embedder import Embedder
 from workers.model import TINY, load
-from workers.switch import Lacking, lacking, switch
 
 QUESTION = np.eye(64, dtype=np.float32)[0]
 

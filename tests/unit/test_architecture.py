@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "app.sources": ("app.errors", "app.models", "app.sampling"),
     "app.locks": ("app.errors",),
     "app.model_catalog": ("app.errors", "app.locks", "app.models"),
+    "app.model_switch": ("app.locks", "app.model_catalog", "app.models"),
     "app.filters": ("app.errors", "app.models"),
     "app.questions": ("app.config", "app.errors"),
     "app.catalog": ("app.errors", "app.filters", "app.models"),
@@ -46,9 +47,8 @@ MAY_IMPORT = {
     "workers.animation": (),
     "workers.model": ("app.errors", "workers"),
     "workers": ("app.config", "app.db", "app.catalog", "app.errors", "app.failures", "app.locks",
-                "app.migrate", "app.model_catalog", "app.models", "app.queue", "app.sampling",
-                "app.sources", "app.supervisor",
-                "workers"),
+                "app.migrate", "app.model_catalog", "app.model_switch", "app.models", "app.queue",
+                "app.sampling", "app.sources", "app.supervisor", "workers"),
 }  # fmt: skip
 
 HEAVY = ("torch", "torchvision", "open_clip", "cv2", "av", "scenedetect")

@@ -3,21 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import psycopg
-from pgvector.psycopg import register_vector
-from psycopg.rows import class_row
 from sqlalchemy import Connection, Engine, SmallInteger, cast, func, select
 
-from app.db import address_of
 from app.locks import LOCK_TIMEOUT_S, PATIENCE_S, patiently, set_lock_timeout
 from app.model_catalog import ModelRow, count_lacking
 from app.models import EmbeddingModel
-from workers.embedder import EXPIRE_AFTER, Request, replies
-from workers.model import Model
 
 # Writing a long video holds the active model for a while; searches are not held up by that wait.
 WRITERS_TIMEOUT_S = 60.0
-QUESTIONS_AT_ONCE = 32
+# As long as the embedder keeps them.
+QUESTIONS_SINCE = "30 days"
 
 # What was asked of the active model, and of the other one never or without success.
 UNANSWERED = """
@@ -46,51 +41,9 @@ def lacking(connection: Connection, model_id: int) -> Lacking:
     """What has to be filled before searches can use a model."""
     questions = connection.exec_driver_sql(
         "SELECT count(*) " + UNANSWERED,
-        {"since": EXPIRE_AFTER, "model_id": model_id},
+        {"since": QUESTIONS_SINCE, "model_id": model_id},
     )
     return Lacking(count_lacking(connection, model_id), questions.scalar_one())
-
-
-def answer_questions(engine: Engine, model: Model, model_id: int) -> int:
-    """Answers with another model what was asked of the active one; returns how many there were.
-
-    So the questions of the last weeks have their vectors at hand after a switch, too. Clips are
-    left out: of a clip nothing is kept that could be embedded again.
-    """
-    answered = 0
-    with psycopg.connect(address_of(engine), autocommit=True) as connection:
-        register_vector(connection)
-        while requests := _unanswered(connection, model_id):
-            for reply in replies(model, requests):
-                connection.execute(
-                    "INSERT INTO query_embeddings AS q (model_id, kind, key, payload, embedding, "
-                    "unknown_words, error, requested_at, answered_at) "
-                    "SELECT %s, o.kind, o.key, o.payload, %s, %s, %s, o.requested_at, "
-                    "clock_timestamp() FROM query_embeddings o WHERE o.id = %s "
-                    "ON CONFLICT ON CONSTRAINT query_embeddings_pkey DO UPDATE SET embedding = "
-                    "excluded.embedding, unknown_words = excluded.unknown_words, "
-                    "error = excluded.error, answered_at = excluded.answered_at "
-                    "WHERE q.answered_at IS NULL",
-                    (
-                        model_id,
-                        reply.embedding,
-                        list(reply.unknown_words),
-                        reply.error,
-                        reply.request.id,
-                    ),
-                )
-            answered += len(requests)
-    return answered
-
-
-def _unanswered(connection: psycopg.Connection, model_id: int) -> list[Request]:
-    with connection.cursor(row_factory=class_row(Request)) as cursor:
-        return cursor.execute(
-            "SELECT q.id, q.kind, q.payload "
-            + UNANSWERED
-            + "ORDER BY q.requested_at DESC LIMIT %(limit)s",
-            {"since": EXPIRE_AFTER, "model_id": model_id, "limit": QUESTIONS_AT_ONCE},
-        ).fetchall()
 
 
 def switch(
