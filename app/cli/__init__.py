@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from app.cli import database, demo, library, related, search, services
+from app.cli import database, demo, library, related, search, services, status
 from app.failures import in_one_line
 
 
@@ -20,7 +20,7 @@ sceneql.add_command(related.find)
 sceneql.add_command(related.similar)
 sceneql.add_command(related.embed)
 sceneql.add_command(related.frames)
-sceneql.add_command(library.status)
+sceneql.add_command(status.status)
 sceneql.add_command(services.serve)
 sceneql.add_command(services.worker)
 sceneql.add_command(services.up)
