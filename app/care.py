@@ -1,19 +1,26 @@
 """How the system stands: sources, queue, what is being done, what failed, rate and time left."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import catalog
 from app.catalog import LibraryStatus
+from app.errors import SceneqlError
+from app.failures import in_one_line
+from app.migrate import is_current, known_head
 from app.queue import INGEST_TASK
 
 # A worker reports every ten seconds; one that has not for this long is taken for dead.
 HEARTBEAT_LATE_S = 60
 RATE_WINDOW_S = 600
 FAILURES_SHOWN = 10
+# Prometheus gives up after ten seconds; a scrape nobody waits for must not go on.
+SNAPSHOT_TIMEOUT_S = 5
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,33 @@ class SystemStatus(LibraryStatus):
     failure_count: int
     rate: Rate
     workers_alive: int
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What metrics are made of; ages in seconds. `oldest_scan_s` is None without any scan."""
+
+    videos: dict[str, int]
+    scenes: int
+    frames: int
+    database_bytes: int
+    failures: int
+    tasks: dict[str, dict[str, int]]
+    sources: dict[str, int]
+    oldest_scan_s: float | None
+    embedder_running: bool
+    workers_alive: int
+    unanswered: int
+    oldest_question_s: float
+
+
+@dataclass(frozen=True)
+class Health:
+    """Whether the database can be used; `reason` says why not, in one line."""
+
+    schema: str | None = None
+    embedder_running: bool = False
+    reason: str | None = None
 
 
 SOURCES = """
@@ -148,6 +182,18 @@ WORKERS_ALIVE = """
 """
 
 
+FAILURE_COUNT = """
+    SELECT (SELECT count(*) FROM videos WHERE status = 'failed')
+        + (SELECT count(*) FROM video_files WHERE error IS NOT NULL)
+        + (SELECT count(*) FROM procrastinate.procrastinate_jobs WHERE status = 'failed')
+"""
+
+QUESTIONS = """
+    SELECT count(*), coalesce(extract(epoch FROM now() - min(requested_at)), 0)::float8
+    FROM query_embeddings WHERE answered_at IS NULL
+"""
+
+
 def status(engine: Engine, *, failures: int = FAILURES_SHOWN) -> SystemStatus:
     """How everything stands at this moment, with at most so many of the newest failures."""
     library = asdict(catalog.status(engine))
@@ -169,6 +215,51 @@ def status(engine: Engine, *, failures: int = FAILURES_SHOWN) -> SystemStatus:
             rate=_rate(connection, tasks.get(INGEST_TASK, {})),
             workers_alive=connection.execute(text(WORKERS_ALIVE), late).scalar_one(),
         )
+
+
+def snapshot(engine: Engine) -> Snapshot:
+    """The numbers of `status` without its lists, in one short read.
+
+    Raises SQLAlchemyError when the database does not answer, or takes more than SNAPSHOT_TIMEOUT_S.
+    """
+    with engine.connect() as connection:
+        connection.execute(text(f"SET LOCAL statement_timeout = '{SNAPSHOT_TIMEOUT_S}s'"))
+        unanswered, oldest_question_s = connection.execute(text(QUESTIONS)).one()
+        sources = connection.execute(text(SOURCES)).all()
+        ages = [row.scanned_ago_s for row in sources if row.state != "paused" and row.scanned_at]
+        return Snapshot(
+            videos=catalog.videos_by_state(connection),
+            scenes=connection.execute(text("SELECT count(*) FROM scenes")).scalar_one(),
+            frames=connection.execute(
+                text("SELECT coalesce(sum(frame_count), 0) FROM videos")
+            ).scalar_one(),
+            database_bytes=connection.execute(
+                text("SELECT pg_database_size(current_database())")
+            ).scalar_one(),
+            failures=connection.execute(text(FAILURE_COUNT)).scalar_one(),
+            tasks=_tasks(connection),
+            sources=dict(Counter(row.state for row in sources)),
+            oldest_scan_s=max(ages, default=None),
+            embedder_running=connection.execute(text("SELECT embedder_running()")).scalar_one(),
+            workers_alive=connection.execute(
+                text(WORKERS_ALIVE), {"late_s": HEARTBEAT_LATE_S}
+            ).scalar_one(),
+            unanswered=unanswered,
+            oldest_question_s=oldest_question_s,
+        )
+
+
+def health(engine: Engine) -> Health:
+    """Whether the database answers and has the schema that this program knows."""
+    try:
+        if not is_current(engine):
+            return Health(reason="the database has no schema, or an old one: sceneql db upgrade")
+        with engine.connect() as connection:
+            running = connection.execute(text("SELECT embedder_running()")).scalar_one()
+    except (SceneqlError, SQLAlchemyError) as error:
+        line = in_one_line(error)
+        return Health(reason=line or str(error).splitlines()[0])
+    return Health(schema=known_head(), embedder_running=running)
 
 
 def _tasks(connection: Connection) -> dict[str, dict[str, int]]:

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -51,6 +52,11 @@ class Settings(BaseSettings):
     )
     embed_timeout_s: float = Field(
         default=60.0, description="How long a question waits for the embedder's answer."
+    )
+
+    log: Literal["text", "json"] = Field(
+        default="text",
+        description="How processes log on standard error: text, or json with one object a line.",
     )
 
     supervised: bool = Field(

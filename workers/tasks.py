@@ -1,6 +1,7 @@
 """The jobs that workers take from the queue; each only calls what does the work."""
 
 import logging
+import time
 from pathlib import Path
 
 import psycopg
@@ -47,8 +48,16 @@ class IngestWorker:
             Sampling.parse(sampling),
             collection,
         )
+        began_s = time.monotonic()
         outcome = ingester.ingest(Path(path))
-        logger.info("%s: %s %s", outcome.state, outcome.path, outcome.reason or "")
+        facts = {
+            "path": str(outcome.path),
+            "state": outcome.state,
+            "scenes": outcome.scenes,
+            "frames": outcome.frames,
+            "seconds": round(time.monotonic() - began_s, 3),
+        }
+        logger.info("%s: %s %s", outcome.state, outcome.path, outcome.reason or "", extra=facts)
 
     def _model(self) -> tuple[Model, int]:
         """The model and its id in the index; loaded anew if the index has changed to another."""

@@ -1,10 +1,12 @@
 """`sceneql`: the command line. It reaches the workers only by starting them as processes."""
 
+import logging
 import sys
 
 import click
 
-from app.cli import database, demo, library, related, search, services, status
+from app import logs
+from app.cli import database, demo, doctor, library, related, search, services, status
 from app.failures import in_one_line
 
 
@@ -21,6 +23,7 @@ sceneql.add_command(related.similar)
 sceneql.add_command(related.embed)
 sceneql.add_command(related.frames)
 sceneql.add_command(status.status)
+sceneql.add_command(doctor.doctor)
 sceneql.add_command(services.serve)
 sceneql.add_command(services.worker)
 sceneql.add_command(services.up)
@@ -49,5 +52,5 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    print(f"sceneql: {message}", file=sys.stderr)
+    logs.say(message, logging.ERROR)
     sys.exit(2)

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.usefixtures("settings_of_test")
     "command",
     [[], ["ingest"], ["search"], ["find"], ["similar"], ["embed"], ["frames"], ["status"],
      ["serve"], ["worker"], ["up"], ["demo"],
-     ["db"], ["db", "url"], ["db", "psql"], ["db", "stop"], ["db", "upgrade"]],
+     ["db"], ["db", "url"], ["db", "psql"], ["db", "stop"], ["db", "upgrade"], ["db", "backup"],
+     ["db", "restore"], ["doctor"]],
     ids=" ".join,
 )  # fmt: skip
 def test_every_command_explains_itself(command: list[str]) -> None:
