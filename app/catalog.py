@@ -229,7 +229,7 @@ def status(engine: Engine) -> LibraryStatus:
     with engine.connect() as connection:
         model = active_model(connection)
         return LibraryStatus(
-            videos=_counts(connection, VIDEOS_BY_STATE),
+            videos=videos_by_state(connection),
             scenes=connection.execute(select(func.count()).select_from(Scene)).scalar_one(),
             frames=connection.execute(
                 select(func.coalesce(func.sum(Video.frame_count), 0))
@@ -246,6 +246,11 @@ def status(engine: Engine) -> LibraryStatus:
             ),
             embedder_running=connection.execute(select(func.embedder_running())).scalar_one(),
         )
+
+
+def videos_by_state(connection: Connection) -> dict[str, int]:
+    """How many videos are in each state; files that cannot be read count as `unreadable`."""
+    return _counts(connection, VIDEOS_BY_STATE)
 
 
 def _counts(connection: Connection, query: str) -> dict[str, int]:

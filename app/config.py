@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -66,6 +67,11 @@ class Settings(BaseSettings):
     jobs: int = Field(default=1, ge=1, le=64, description="Files that a worker indexes at a time.")
     stalled_after_s: float = Field(
         default=30.0, ge=1, description="A worker silent for so long is taken for dead."
+    )
+
+    log: Literal["text", "json"] = Field(
+        default="text",
+        description="How processes log on standard error: text, or json with one object a line.",
     )
 
     supervised: bool = Field(

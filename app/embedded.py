@@ -291,6 +291,15 @@ class EmbeddedPostgres:
         )
 
 
+def program_for(version: int, name: str) -> Path | None:
+    """The wheel's program (pg_dump, ...) that fits a server of this major version, if it has one.
+
+    pg_dump refuses a newer server, and what pg_restore sends may be unknown to an older one.
+    """
+    folder: Path | None = POSTGRES_VERSIONS.get(version)
+    return folder / name if folder else None
+
+
 def _tail(log: Path) -> str:
     """The last few kilobytes of a log, the empty text if there is none."""
     if not log.exists():

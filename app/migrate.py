@@ -1,5 +1,7 @@
 """Brings a database to the present schema, settings and grants."""
 
+import re
+from functools import lru_cache
 from pathlib import Path
 
 from alembic import command
@@ -14,6 +16,7 @@ from app.config import Settings
 from app.errors import DatabaseUnavailableError
 
 SQL_FOLDER = Path(sql.__path__[0])
+ROLES = Path(migrations.__path__[0]) / "installed" / "0001" / "roles.sql"
 MIN_POSTGRES = 16
 MIN_PGVECTOR = (0, 8)
 
@@ -44,16 +47,25 @@ def is_current(engine: Engine) -> bool:
 
     Raises DatabaseUnavailableError if its schema is of a newer version.
     """
-    known = ScriptDirectory.from_config(alembic_config())
     with engine.connect() as connection:
         revision = MigrationContext.configure(connection).get_current_revision()
-    if revision is not None and revision not in {
-        script.revision for script in known.walk_revisions()
-    }:
+    if revision is not None and revision not in _known_revisions():
         raise DatabaseUnavailableError(
             f"the database was made by a newer SceneQL (schema {revision}); update this one"
         )
-    return revision == known.get_current_head()
+    return revision == known_head()
+
+
+@lru_cache(maxsize=1)
+def known_head() -> str | None:
+    """The newest schema that this version of the program knows."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+@lru_cache(maxsize=1)
+def _known_revisions() -> frozenset[str]:
+    known = ScriptDirectory.from_config(alembic_config())
+    return frozenset(script.revision for script in known.walk_revisions())
 
 
 def ensure_current(engine: Engine, settings: Settings) -> None:
@@ -73,7 +85,8 @@ def ensure_current(engine: Engine, settings: Settings) -> None:
 
 def configure(engine: Engine) -> None:
     """Sets the database's settings, roles and grants; may be repeated at any time."""
-    script = (SQL_FOLDER / "configure.sql").read_text(encoding="utf-8")
+    # A restore where the role was absent leaves functions as they are made: open to everybody.
+    script = "\n".join([_sql("configure"), *function_grants()])
     with engine.begin() as connection:
         driver = connection.connection.driver_connection
         assert driver is not None
@@ -81,6 +94,49 @@ def configure(engine: Engine) -> None:
             cursor.execute(script)
     # Sessions that were opened before know nothing of new settings.
     engine.dispose()
+
+
+def create_roles(engine: Engine) -> None:
+    """Makes the roles that the schema grants to, where they are absent."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql(ROLES.read_text(encoding="utf-8"))
+
+
+def function_grants() -> tuple[str, ...]:
+    """The statements that say who may run which function, as the files in sql/ have them."""
+    statement = re.compile(
+        r"^(?:REVOKE|GRANT)\b[^;]*\bON (?:FUNCTION|PROCEDURE)\b[^;]*;", re.MULTILINE
+    )
+    return tuple(
+        grant
+        for file in sorted(SQL_FOLDER.glob("*.sql"))
+        for grant in statement.findall(file.read_text(encoding="utf-8"))
+    )
+
+
+def database_settings() -> dict[str, str]:
+    """The settings of the database that sql/configure.sql makes, by name."""
+    return dict(re.findall(r"^\s*\('([\w.]+)', '([^']*)'\)", _sql("configure"), re.MULTILINE))
+
+
+def analyst_tables() -> tuple[str, ...]:
+    """The tables and views that an analyst may read."""
+    granted = re.search(r"GRANT SELECT ON ([^;]*) TO sceneql_analyst;", _sql("configure"))
+    assert granted
+    return tuple(re.split(r",\s*", granted[1]))
+
+
+def analyst_functions() -> tuple[str, ...]:
+    """The functions and procedures that an analyst may run, with their arguments' types."""
+    granted = re.compile(
+        r"GRANT EXECUTE ON (?:FUNCTION|PROCEDURE)\s(.*?)\s+TO sceneql_analyst", re.S
+    )
+    found = (granted.match(grant) for grant in function_grants())
+    return tuple(" ".join(match[1].split()) for match in found if match)
+
+
+def _sql(name: str) -> str:
+    return (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _is_configured(engine: Engine) -> bool:

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from app import logs
 from app.config import Settings, get_settings
 from app.errors import SceneqlError
 from app.failures import in_one_line
@@ -18,10 +19,9 @@ INGEST_NICENESS = 10
 def main() -> int:
     """Runs one command; an error that a person can mend ends as one line and exit status 2."""
     arguments = _parser().parse_args()
-    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
-    logging.getLogger("workers").setLevel(logging.WARNING if arguments.quiet else logging.INFO)
     try:
         settings = get_settings()
+        logs.configure(settings, quiet=arguments.quiet)
         if settings.supervised:
             end_with_parent()
         return int(arguments.run(settings, arguments) or 0)
@@ -31,7 +31,7 @@ def main() -> int:
         line = in_one_line(error)
         if line is None:
             raise
-        print(f"sceneql: {line}", file=sys.stderr)
+        logs.say(line, logging.ERROR)
         # The supervisor starts a process again unless a person is needed.
         return NEEDS_A_PERSON if isinstance(error, SceneqlError) else 1
 

@@ -1,6 +1,7 @@
 """The ingest jobs that a worker takes from the queue; each only calls what does the work."""
 
 import logging
+import time
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
@@ -47,6 +48,7 @@ class IngestWorker:
                 raise JobAborted
 
         model, model_id = self._model()
+        began_s = time.monotonic()
         decoder = self.decoders.get()
         try:
             ingester = Ingester(
@@ -61,7 +63,14 @@ class IngestWorker:
             outcome = ingester.ingest(Path(path), stop_if_told)
         finally:
             self.decoders.put(decoder)
-        logger.info("%s: %s %s", outcome.state, outcome.path, outcome.reason or "")
+        facts = {
+            "path": str(outcome.path),
+            "state": outcome.state,
+            "scenes": outcome.scenes,
+            "frames": outcome.frames,
+            "seconds": round(time.monotonic() - began_s, 3),
+        }
+        logger.info("%s: %s %s", outcome.state, outcome.path, outcome.reason or "", extra=facts)
 
     def close(self) -> None:
         """Ends the decoders."""

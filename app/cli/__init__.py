@@ -1,12 +1,15 @@
 """`sceneql`: the command line. It reaches the workers only by starting them as processes."""
 
+import logging
 import sys
 
 import click
 
+from app import logs
 from app.cli import (
     database,
     demo,
+    doctor,
     library,
     meta,
     models,
@@ -14,6 +17,7 @@ from app.cli import (
     search,
     services,
     sources,
+    status,
 )
 from app.failures import in_one_line
 
@@ -30,7 +34,8 @@ sceneql.add_command(related.find)
 sceneql.add_command(related.similar)
 sceneql.add_command(related.embed)
 sceneql.add_command(related.frames)
-sceneql.add_command(library.status)
+sceneql.add_command(status.status)
+sceneql.add_command(doctor.doctor)
 sceneql.add_command(library.rm)
 sceneql.add_command(sources.sources)
 sceneql.add_command(meta.meta)
@@ -63,5 +68,5 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    print(f"sceneql: {message}", file=sys.stderr)
+    logs.say(message, logging.ERROR)
     sys.exit(2)

@@ -3,10 +3,12 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import click
 from sqlalchemy import Engine, make_url
 
+from app import backup as backups
 from app.config import get_settings
 from app.db import database_url, embedded, get_engine
 from app.errors import DatabaseUnavailableError
@@ -15,7 +17,7 @@ from app.migrate import ensure_current, upgrade
 
 @click.group()
 def db() -> None:
-    """The database: its address, a psql, stop, upgrade."""
+    """The database: its address, a psql, stop, upgrade, backup, restore."""
 
 
 def open_database() -> Engine:
@@ -66,3 +68,22 @@ def upgrade_schema() -> None:
     """Bring the database to the present schema, settings and grants."""
     upgrade(get_engine())
     print("the database is up to date", file=sys.stderr)
+
+
+@db.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write the whole library to FILE, by pg_dump; media files are not in it.
+
+    Nothing has to be stopped: the backup is of the moment at which it began.
+    """
+    backups.backup(open_database(), file)
+    print(f"{file}: {file.stat().st_size / 1e6:,.1f} MB", file=sys.stderr)
+
+
+@db.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def restore(file: Path) -> None:
+    """Fill an empty database from a backup, with its settings, roles and grants."""
+    backups.restore(get_engine(), file)
+    print("the library is restored; `sceneql doctor` checks it", file=sys.stderr)

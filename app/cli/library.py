@@ -1,15 +1,10 @@
-"""`sceneql ingest`, `rm` and `status`: what goes into the library, what out, and what is in it."""
+"""`sceneql ingest` and `rm`: what goes into the library, and what out of it."""
 
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from app import catalog
 from app.cli.children import run, worker_command
 from app.cli.database import open_database
 from app.errors import BadRequestError
@@ -79,33 +74,3 @@ def rm(videos: tuple[str, ...], where: str | None, yes: bool) -> int:
     removed = remove_videos(engine, [video.id for video in chosen])
     print(f"{removed:,} removed from the index; the files are where they were", file=sys.stderr)
     return 0
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def status(as_json: bool) -> None:
-    """Show what the library holds and how the system stands."""
-    state = catalog.status(open_database())
-    if as_json:
-        print(json.dumps(asdict(state)))
-        return
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("videos", _counts(state.videos) or "none yet; index some: sceneql ingest FOLDER")
-    table.add_row("scenes", f"{state.scenes:,}")
-    table.add_row("frames", f"{state.frames:,}")
-    table.add_row("model", state.model or "none yet; the first ingest decides")
-    table.add_row("database", _megabytes(state.database_bytes))
-    table.add_row("queue", _counts(state.queue) or "empty")
-    table.add_row("embedder", "running" if state.embedder_running else "not running")
-    console = Console()
-    console.print(table)
-    if state.model_warning:
-        console.print(f"[yellow]{state.model_warning}[/]")
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {state}" for state, count in sorted(counts.items()))
-
-
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:,.1f} MB"

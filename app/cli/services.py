@@ -1,11 +1,11 @@
 """`sceneql serve`, `worker` and `up`: what keeps running."""
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
+from app import logs
 from app.cli.children import python_module, worker_command
 from app.cli.database import open_database
 from app.config import Settings, get_settings
@@ -42,6 +42,7 @@ def serve(host: str | None, port: int | None) -> None:
     from app.web import create_app
 
     settings = listening_at(host, port)
+    logs.configure(settings)
     if settings.supervised:
         end_with_parent()
     page = create_app(open_database(), settings)
@@ -54,7 +55,7 @@ def serve(host: str | None, port: int | None) -> None:
         raise SceneqlError(
             f"cannot listen on {settings.host}:{settings.port}: {reason}; try --host and --port"
         ) from error
-    _report(f"the page is at http://{settings.host}:{settings.port}/ (Ctrl-C stops it)")
+    logs.say(f"the page is at http://{settings.host}:{settings.port}/ (Ctrl-C stops it)")
     server.run()
 
 
@@ -70,16 +71,18 @@ def worker(only: str | None) -> int:
     The embedder answers questions, ingest takes files from the queue (SCENEQL_JOBS of them at a
     time), and the scanner looks for new ones in the sources.
     """
+    logs.configure(get_settings())
     open_database()
     services = [service for service in WORKERS if only in (None, service.name)]
-    _report(f"running {' and '.join(service.name for service in services)} (Ctrl-C stops it)")
-    return supervise(services, _report)
+    logs.say(f"running {' and '.join(service.name for service in services)} (Ctrl-C stops it)")
+    return supervise(services, logs.say)
 
 
 @click.command()
 @listening
 def up(host: str | None, port: int | None) -> int:
     """Run everything: database, worker and page. Ctrl-C stops all of it."""
+    logs.configure(get_settings())
     open_database()
     return run_all(listening_at(host, port), WORKERS)
 
@@ -89,16 +92,16 @@ def run_all(settings: Settings, workers: Sequence[Service]) -> int:
     address = ["--host", settings.host, "--port", str(settings.port)]
     services = [*workers, Service("page", python_module("app.cli", "serve", *address))]
     if settings.database_url:
-        return supervise(services, _report)
+        return supervise(services, logs.say)
     server = embedded(settings)
 
     def revive() -> None:
         if not server.is_alive():
-            _report("the database is gone; starting it again")
+            logs.say("the database is gone; starting it again")
             server.start()
 
     try:
-        return supervise(services, _report, each_round=revive)
+        return supervise(services, logs.say, each_round=revive)
     finally:
         server.stop()
 
@@ -110,7 +113,3 @@ def listening_at(host: str | None, port: int | None) -> Settings:
     return settings.model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
-
-
-def _report(message: str) -> None:
-    print(f"sceneql: {message}", file=sys.stderr, flush=True)

@@ -5,7 +5,7 @@ from sqlalchemy import Engine
 
 from app.config import Settings, get_settings
 from app.db import get_engine
-from app.web import api, errors, media, pages, security, wording
+from app.web import api, errors, health, media, pages, security, wording
 
 
 def create_app(engine: Engine | None = None, settings: Settings | None = None) -> Flask:
@@ -15,11 +15,13 @@ def create_app(engine: Engine | None = None, settings: Settings | None = None) -
     where that cannot be done.
     """
     flask = Flask(__name__)
-    flask.extensions["sceneql"] = engine or get_engine(settings)
+    engine = engine or get_engine(settings)
+    flask.extensions["sceneql"] = engine
     flask.jinja_env.trim_blocks = flask.jinja_env.lstrip_blocks = True
     flask.jinja_env.filters.update(wording.FILTERS)
+    health.count_requests(flask, engine)
     security.protect(flask, settings or get_settings())
     errors.register(flask)
-    for blueprint in (pages.blueprint, api.blueprint, media.blueprint):
+    for blueprint in (pages.blueprint, api.blueprint, media.blueprint, health.blueprint):
         flask.register_blueprint(blueprint)
     return flask

@@ -79,13 +79,6 @@ def status() -> ResponseReturnValue:
     return jsonify(asdict(catalog.status(library())))
 
 
-@blueprint.get("/healthz")
-def health() -> ResponseReturnValue:
-    """200 as long as the database answers, else 503."""
-    catalog.count_videos(library())
-    return jsonify(healthy=True)
-
-
 def _hit(hit: Hit) -> dict[str, Any]:
     return {
         **asdict(hit),

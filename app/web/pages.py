@@ -1,4 +1,4 @@
-"""The pages: the moments that answer a question, and the videos of the library."""
+"""The pages: moments that answer a question, the library's videos, how the system stands."""
 
 from http import HTTPStatus
 from math import ceil
@@ -6,7 +6,7 @@ from math import ceil
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from app import catalog
+from app import care, catalog
 from app.errors import BadRequestError, EmptyIndexError, SceneqlError
 from app.web.errors import status_of
 from app.web.question import Question, library, read_question, whole_number
@@ -15,6 +15,7 @@ HITS_SHOWN = 24
 MOST_HITS_SHOWN = 192
 COVERS_SHOWN = 12
 VIDEOS_PER_PAGE = 48
+FAILURES_SHOWN = 50
 
 blueprint = Blueprint("pages", __name__)
 
@@ -68,6 +69,12 @@ def videos() -> ResponseReturnValue:
     return render_template(
         "library.html", question=question, cards=cards, total=total, page=page, pages=pages
     )
+
+
+@blueprint.get("/status")
+def status() -> ResponseReturnValue:
+    """How sources, queue and workers stand, and what failed; a script reads it anew by itself."""
+    return render_template("status.html", status=care.status(library(), failures=FAILURES_SHOWN))
 
 
 def _answered(question: Question) -> ResponseReturnValue:

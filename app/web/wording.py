@@ -4,6 +4,8 @@ from collections.abc import Callable
 from math import ceil, floor
 from typing import Any
 
+from app.wording import counts, duration, rate
+
 
 def clock(seconds: float) -> str:
     """A position in a video as people write it: 0:07, 12:30, 1:02:03."""
@@ -33,4 +35,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "span": span,
     "fragment": fragment,
     "count": count,
+    "counts": counts,
+    "duration": duration,
+    "rate": rate,
 }

@@ -18,12 +18,13 @@ pytestmark = pytest.mark.usefixtures("settings_of_test")
 @pytest.mark.parametrize(
     "command",
     [[], ["ingest"], ["search"], ["find"], ["similar"], ["embed"], ["frames"], ["status"],
-     ["rm"], ["meta"], ["meta", "set"], ["meta", "show"], ["meta", "import"],
+     ["doctor"], ["rm"], ["meta"], ["meta", "set"], ["meta", "show"], ["meta", "import"],
      ["sources"], ["sources", "add"], ["sources", "list"], ["sources", "scan"],
      ["sources", "pause"], ["sources", "resume"], ["sources", "remove"],
      ["models"], ["models", "list"], ["models", "add"], ["models", "activate"],
      ["models", "drop"], ["serve"], ["worker"], ["up"], ["demo"],
-     ["db"], ["db", "url"], ["db", "psql"], ["db", "stop"], ["db", "upgrade"]],
+     ["db"], ["db", "url"], ["db", "psql"], ["db", "stop"], ["db", "upgrade"], ["db", "backup"],
+     ["db", "restore"]],
     ids=" ".join,
 )  # fmt: skip
 def test_every_command_explains_itself(command: list[str]) -> None:

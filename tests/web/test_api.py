@@ -1,9 +1,6 @@
 """The JSON API."""
 
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine
-
-from app.web import create_app
 
 
 def test_hits_come_best_first_with_all_that_is_known(client: FlaskClient) -> None:
@@ -102,17 +99,6 @@ def test_the_wrong_method_names_the_right_one(client: FlaskClient) -> None:
 
     assert reply.status_code == 405
     assert "GET" in reply.headers["Allow"]
-
-
-def test_health_follows_the_database(client: FlaskClient) -> None:
-    nowhere = create_engine("postgresql+psycopg://localhost:1/nowhere")
-
-    reply = create_app(nowhere).test_client().get("/healthz")
-
-    assert client.get("/healthz").status_code == 200
-    assert reply.status_code == 503
-    assert reply.json is not None
-    assert "The database does not answer" in reply.json["error"]
 
 
 def test_pages_of_a_kept_answer_repeat_and_skip_nothing(client: FlaskClient) -> None:

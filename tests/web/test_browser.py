@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from sqlalchemy import Engine
 
 from app.web import create_app
+from tests.keeping import add_source
 from tests.web.serving import Server, served
 
 pytestmark = pytest.mark.browser
@@ -241,3 +242,28 @@ def test_words_and_pictures_work_without_scripts(
         page.get_by_label("Picture to search for").set_input_files(picture)
         page.get_by_role("button", name="Search", exact=True).click()
         expect(page.locator("#summary")).to_contain_text("with the picture picture.jpg")
+
+
+def test_the_status_is_kept_current_and_left_alone_elsewhere(
+    browser: Browser, engine: Engine
+) -> None:
+    complaints: list[str] = []
+    with served(create_app(engine)) as server:
+        page = browser.new_page(viewport={"width": 320, "height": 700})
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(server.url)
+        page.get_by_role("link", name="Status").click()
+        expect(page.get_by_text("No videos yet")).to_be_visible()
+
+        add_source(engine, "/brand-new")
+        expect(page.get_by_text("/brand-new")).to_be_visible()
+        width = page.evaluate("document.documentElement.scrollWidth")
+
+        page.get_by_role("link", name="Videos").click()
+        expect(page.get_by_text("The library is empty")).to_be_visible()
+        page.wait_for_timeout(6000)
+        expect(page.get_by_text("The library is empty")).to_be_visible()
+        page.close()
+    assert width <= 320
+    assert complaints == []

@@ -10,7 +10,15 @@ from app.config import Settings
 from app.questions import MAX_IMAGE_BYTES
 from app.web import create_app
 
-ADDRESSES = ("/", "/library", "/?q=a+red+circle", "/api/status", "/static/style.css", "/nowhere")
+ADDRESSES = (
+    "/",
+    "/library",
+    "/status",
+    "/?q=a+red+circle",
+    "/api/status",
+    "/static/style.css",
+    "/nowhere",
+)
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -26,7 +34,7 @@ def test_nothing_runs_here_but_the_pages_own_scripts(client: FlaskClient, addres
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
-@pytest.mark.parametrize("address", ["/", "/library", "/?q=a+red+circle"])
+@pytest.mark.parametrize("address", ["/", "/library", "/status", "/?q=a+red+circle"])
 def test_the_pages_have_no_inline_script_or_style(client: FlaskClient, address: str) -> None:
     page = client.get(address).text
 

@@ -1,2 +1,3 @@
 import "./player.js";
 import "./search.js";
+import "./status.js";

@@ -33,6 +33,18 @@ export async function show(address, body = null) {
   return null;
 }
 
+/**
+ * Reads the results of the shown page anew without a sign of it; what goes wrong waits for the next
+ * time. The summary stays: it is read aloud whenever it changes.
+ */
+export async function refresh() {
+  const { signal } = loading;
+  const page = await load(location.href, null, signal);
+  if (page && !signal.aborted && page.document.body.dataset.view === document.body.dataset.view) {
+    swap(page.document, ["results"]);
+  }
+}
+
 async function load(address, body, signal) {
   try {
     const response = await fetch(address, { method: body ? "POST" : "GET", body, signal });
@@ -46,9 +58,9 @@ async function load(address, body, signal) {
   }
 }
 
-function swap(next) {
+function swap(next, parts = PARTS) {
   const hadFocus = part("results").contains(document.activeElement);
-  for (const id of PARTS) {
+  for (const id of parts) {
     part(id).replaceChildren(...next.getElementById(id).childNodes);
   }
   part("where").ariaInvalid = part("where-problem").textContent ? "true" : null;
