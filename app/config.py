@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     )
     decode_memory_mb: int = Field(
         default=4096,
-        ge=256,
+        ge=512,
         description="Memory in MB that decoding a file may take before the file is given up.",
     )
     frame_timeout_s: float = Field(

@@ -7,6 +7,7 @@ from types import TracebackType
 from pythonjsonlogger.json import JsonFormatter
 
 from app.config import Settings
+from app.failures import in_one_line
 
 # The program's own voice, as in "sceneql: the page is at ...".
 VOICE = logging.getLogger("sceneql")
@@ -55,6 +56,15 @@ class _TextFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(name)s: %(message)s")
+
+    def formatException(  # noqa: N802 - named by logging.
+        self,
+        ei: tuple[type[BaseException], BaseException, TracebackType | None]
+        | tuple[None, None, None],
+    ) -> str:
+        """What a person can do something about in one line, anything else with its traceback."""
+        line = in_one_line(ei[1]) if ei[1] is not None else None
+        return line or super().formatException(ei)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - named by logging.
         if record.name == VOICE.name:

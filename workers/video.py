@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition
@@ -175,6 +176,7 @@ class Video:
             except MemoryError:
                 raise
             except av.FFmpegError:
+                self._expect_memory()
                 self._damaged += 1
                 continue
             for frame in frames:
@@ -183,6 +185,14 @@ class Video:
                     self._damaged += 1
                 else:
                     yield frame
+
+    def _expect_memory(self) -> None:
+        """Raise MemoryError if there is none for another frame.
+
+        Decoders that work in threads tell of damage where they had too little memory.
+        """
+        bytes_per_pixel = 4
+        np.empty(bytes_per_pixel * self._stream.width * self._stream.height, np.uint8)
 
     def _packets(self) -> Iterator["Packet[Any] | None"]:
         """The packets of the stream, then one that has the decoder hand out what it holds back.

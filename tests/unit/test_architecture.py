@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "app.search": ("app.catalog", "app.errors", "app.filters", "app.models", "app.questions"),
     "app.paging": ("app.errors", "app.models", "app.search"),
     "app.related": ("app.errors", "app.filters", "app.questions", "app.search"),
-    "app.logs": ("app.config",),
+    "app.logs": ("app.config", "app.failures"),
     "app.metrics": ("app.care",),
     "app.supervisor": (),
     "app.web": ("app.web", "app.care", "app.catalog", "app.config", "app.db", "app.errors",
