@@ -13,7 +13,7 @@ from app.catalog import LibraryStatus
 from app.errors import SceneqlError
 from app.failures import in_one_line
 from app.migrate import is_current, known_head
-from app.queue import INGEST_TASK
+from app.queue import INGEST_TASK, queues_served
 
 # A worker reports every ten seconds; one that has not for this long is taken for dead.
 HEARTBEAT_LATE_S = 60
@@ -82,6 +82,7 @@ class SystemStatus(LibraryStatus):
     failure_count: int
     rate: Rate
     workers_alive: int
+    queues_served: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -214,6 +215,7 @@ def status(engine: Engine, *, failures: int = FAILURES_SHOWN) -> SystemStatus:
             failure_count=failed[0].total if failed else 0,
             rate=_rate(connection, tasks.get(INGEST_TASK, {})),
             workers_alive=connection.execute(text(WORKERS_ALIVE), late).scalar_one(),
+            queues_served=tuple(sorted(queues_served(connection))),
         )
 
 

@@ -16,6 +16,7 @@ from app.migrate import (
     analyst_tables,
     database_settings,
 )
+from app.queue import INGEST_QUEUE, SCAN_QUEUE, queues_served
 
 UPGRADE = "run: sceneql db upgrade"
 CLOCK_LATE_S = 5.0
@@ -177,6 +178,11 @@ def jobs(connection: Connection) -> Iterator[Finding]:
         yield wrong("worker", f"none alive, and {waiting:,} jobs wait", "start: sceneql worker")
     else:
         yield warning("worker", "none alive", "start: sceneql worker")
+    idle = {INGEST_QUEUE, SCAN_QUEUE} - queues_served(connection)
+    for queue in sorted(idle) if alive else []:
+        what = "files wait for it" if queue == INGEST_QUEUE else "no source is scanned without it"
+        cure = f"start: sceneql worker --only {'scanner' if queue == SCAN_QUEUE else queue}"
+        yield warning("worker", f"none takes the queue {queue}; {what}", cure)
 
 
 def embedder(connection: Connection) -> Iterator[Finding]:

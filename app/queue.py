@@ -40,17 +40,33 @@ class IngestJob:
     priority: int = 0
 
 
-def connection_settings() -> dict[str, Any]:
+def connection_settings(application_name: str = "sceneql queue") -> dict[str, Any]:
     """What Procrastinate's connections need; its tables are found by the search path."""
     return {
         "conninfo": database_url(),
-        "kwargs": {"options": "-c search_path=procrastinate", "application_name": "sceneql queue"},
+        "kwargs": {
+            "options": "-c search_path=procrastinate",
+            "application_name": application_name,
+        },
     }
 
 
-def worker_app() -> App:
-    """The app that a worker runs; tasks are registered on it by workers.tasks."""
-    return App(connector=PsycopgConnector(**connection_settings()))
+def worker_app(queue: str) -> App:
+    """The app of a worker that takes the jobs of a queue; its connections bear the queue's name."""
+    return App(connector=PsycopgConnector(**connection_settings(f"sceneql {queue}")))
+
+
+def queues_served(connection: Connection) -> set[str]:
+    """The queues of which a worker is connected."""
+    names = {f"sceneql {queue}": queue for queue in (INGEST_QUEUE, SCAN_QUEUE)}
+    connected = connection.execute(
+        text(
+            "SELECT DISTINCT application_name FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name = ANY (:names)"
+        ),
+        {"names": list(names)},
+    )
+    return {names[name] for name in connected.scalars()}
 
 
 def enqueue_ingest(

@@ -65,9 +65,12 @@ class Scanner:
         path = job.task_kwargs.get("path")
         if job.task_name == INGEST_TASK and isinstance(path, str):
             deaths = bury(self.engine, Path(path))
-            logger.warning("a worker died at %s", path, extra={"path": path, "deaths": deaths})
+        logger.warning(
+            "a worker died at %s", job.call_string, extra={"path": path, "deaths": deaths}
+        )
         if deaths >= MAX_DEATHS:
-            await app.job_manager.finish_job(job, Status.FAILED, delete_job=False)
+            # The reason stands with the video.
+            await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
             return
         try:
             # Other files come first, so that one that kills its workers holds up none of them.
@@ -78,7 +81,7 @@ class Scanner:
 
     def app(self) -> App:
         """The queue's app with this worker's tasks."""
-        app = worker_app()
+        app = worker_app(SCAN_QUEUE)
         app.task(name=SCAN_TASK, queue=SCAN_QUEUE, retry=Patience())(self.scan_source)
 
         async def retry_stalled(timestamp: int) -> None:  # noqa: ARG001 - named by Procrastinate.

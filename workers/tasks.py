@@ -90,7 +90,7 @@ class IngestWorker:
 
     def app(self) -> App:
         """The queue's app with this worker's tasks."""
-        app = worker_app()
+        app = worker_app(INGEST_QUEUE)
         app.task(name=INGEST_TASK, queue=INGEST_QUEUE, retry=Patience(), pass_context=True)(
             self.ingest_file
         )

@@ -55,7 +55,9 @@ def _summary(state: SystemStatus) -> Table:
     table.add_row("queue", _queue(state))
     table.add_row("rate", rate(state.rate))
     table.add_row("time left", duration(state.rate.left_s))
-    table.add_row("workers", f"{state.workers_alive:,} alive" if state.workers_alive else "none")
+    served = f" (queues: {', '.join(state.queues_served)})" if state.queues_served else ""
+    alive = f"{state.workers_alive:,} alive{served}" if state.workers_alive else "none"
+    table.add_row("workers", alive)
     table.add_row("embedder", "running" if state.embedder_running else "not running")
     return table
 

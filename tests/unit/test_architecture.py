@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "app.care": ("app.catalog", "app.errors", "app.failures", "app.migrate", "app.queue"),
     "app.backup": ("app.db", "app.embedded", "app.errors", "app.migrate"),
     "app.doctor_finding": (),
-    "app.doctor_database": ("app.care", "app.doctor_finding", "app.migrate"),
+    "app.doctor_database": ("app.care", "app.doctor_finding", "app.migrate", "app.queue"),
     "app.doctor": ("app.catalog", "app.config", "app.doctor_database", "app.doctor_finding",
                    "app.errors", "app.failures", "app.migrate"),
     "app.wording": ("app.care",),
