@@ -4,7 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Engine, delete, func, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Engine,
+    any_,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.errors import BadRequestError
 from app.filters import video_filter
@@ -54,13 +67,15 @@ def remove_videos(engine: Engine, ids: Sequence[int]) -> int:
     Their files are not touched. Scans pass them over from now on, until they change or are
     indexed by name.
     """
+    # One array, because a statement takes no more than 65,535 parameters.
+    chosen = any_(literal(list(ids), ARRAY(BigInteger)))
     with engine.begin() as connection:
         connection.execute(
             update(VideoFile)
-            .where(VideoFile.video_id.in_(ids))
+            .where(VideoFile.video_id == chosen)
             .values(video_id=None, state="removed", error=None)
         )
-        gone = connection.execute(delete(Video).where(Video.id.in_(ids)).returning(Video.id))
+        gone = connection.execute(delete(Video).where(Video.id == chosen).returning(Video.id))
         return len(gone.all())
 
 

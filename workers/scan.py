@@ -10,7 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, Row, delete, func, select, update
+from sqlalchemy import BigInteger, Engine, Row, Text, any_, delete, func, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 
 from app.errors import BadRequestError, MediaError
@@ -231,7 +232,9 @@ class _Scan:
             self.report.add("returned", path)
         with self.engine.begin() as connection:
             connection.execute(
-                update(VideoFile).where(VideoFile.path.in_(paths)).values(state="present")
+                update(VideoFile)
+                .where(VideoFile.path == any_(literal(paths, ARRAY(Text))))
+                .values(state="present")
             )
 
     def _absent(
@@ -254,12 +257,13 @@ class _Scan:
     def _relink(self, new: Sequence[Seen], absent: dict[str, int]) -> list[Seen]:
         """Links files that have an indexed video's content to it; returns the others."""
         candidates: dict[int, list[Row[Any]]] = defaultdict(list)
+        sizes = sorted({file.state.size_bytes for file in new})
         query = (
             select(VideoFile.size_bytes, Video.sampled_hash, Video.id)
             .join(Video, Video.id == VideoFile.video_id)
             .where(
                 Video.status == "indexed",
-                VideoFile.size_bytes.in_({file.state.size_bytes for file in new}),
+                VideoFile.size_bytes == any_(literal(sizes, ARRAY(BigInteger))),
             )
             .distinct()
         )
@@ -299,12 +303,12 @@ class _Scan:
     def _hide(self, absent: dict[str, int]) -> None:
         """Forgets the gone files of videos that have others, and marks the rest as missing."""
         other = aliased(VideoFile)
-        elsewhere = (
-            select(other.path)
-            .where(other.video_id == VideoFile.video_id, other.state == "present")
-            .where(other.path.not_in(absent))
+        # One array, because a statement takes no more than 65,535 parameters.
+        paths = any_(literal(list(absent), ARRAY(Text)))
+        elsewhere = select(other.path).where(
+            other.video_id == VideoFile.video_id, other.state == "present", ~(other.path == paths)
         )
-        gone = VideoFile.path.in_(absent)
+        gone = VideoFile.path == paths
         with self.engine.begin() as connection:
             connection.execute(delete(VideoFile).where(gone, elsewhere.exists()))
             missing = connection.execute(

@@ -460,3 +460,24 @@ def test_nothing_is_removed_that_was_not_named(arguments: list[str], cure: str) 
 
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert cure in done.stderr
+
+
+@pytest.mark.slow
+def test_more_files_may_go_missing_than_a_statement_takes_parameters(
+    engine: Engine, scan_root: Scan, root: Path
+) -> None:
+    number = 70_000
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "WITH new AS (INSERT INTO videos (content_hash, title, status) "
+                "SELECT n, n, 'indexed' FROM generate_series(1, :number) AS n RETURNING id) "
+                "INSERT INTO video_files (path, video_id) "
+                "SELECT :root || '/' || id || '.mp4', id FROM new"
+            ),
+            {"number": number, "root": str(root)},
+        )
+
+    assert kinds(scan_root()) == {"queued": 2, "missing": number}
+    hidden = "SELECT count(*) FROM videos WHERE path IS NULL"
+    assert rows(engine, hidden) == [(number,)]
