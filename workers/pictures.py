@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, select
 from app.errors import MediaError
 from app.models import Frame, Video, VideoFile
 from workers.library import FileState, file_state
-from workers.video import Video as VideoOnDisk
+from workers.video import open_video
 
 # Presentation times are exact, but they have been through arithmetic in floating point.
 SAME_TIME_S = 1e-3
@@ -71,7 +71,7 @@ def decoded(path: Path, video: StoredVideo) -> Generator[tuple[int, Image.Image]
     Raises MediaError if the file does not hold these very frames, maybe after some of them.
     """
     left = dict(video.frames)
-    with VideoOnDisk(path, key_frames_only=video.key_frames_only) as on_disk:
+    with open_video(path, key_frames_only=video.key_frames_only) as on_disk:
         for frame in on_disk:
             t_s = left.pop(frame.index, None)
             if t_s is None:

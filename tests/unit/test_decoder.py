@@ -264,11 +264,13 @@ def test_the_process_has_no_torch_and_ignores_ctrl_c(lasting_decoder: Decoder, c
 
 
 OWNER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from workers.decoder import Decoder
 from app.sampling import Sampling
 
+# Where the tests themselves run in the background, Ctrl-C is ignored, and so it would be here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Decoder(memory_mb=4096, frame_timeout_s=30) as decoder:
     decoder.start()
     def on_sample(_):
