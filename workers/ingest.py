@@ -102,7 +102,7 @@ class Ingester:
             write_unread(self.engine, path, str(error))
             return Outcome(path, "failed", str(error))
         if (known := link_copy(self.engine, path, state, hashes.content)) is not None:
-            return Outcome(path, "skipped", known)
+            return Outcome(path, "skipped", known.reason)
         attempt = begin_attempt(self.engine, path, state, hashes)
         try:
             return self._try(path, state, hashes, attempt, on_progress or (lambda _: None))

@@ -21,7 +21,7 @@ from app.queue import IngestJob, enqueue_ingest, files_in_queue
 from app.sources import Source, globs, list_sources
 from workers.library import content_hash, sampled_hash
 from workers.sidecars import sidecar_state
-from workers.store import link_copy
+from workers.store import Linked, follow_folder, link_copy
 from workers.walk import Seen, Walk, mount_of, walk
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,10 @@ SETTLE_S = 10.0
 
 # Any number would do, as long as every process that scans takes the same.
 SCAN_LOCK = 20266
+
+
+class ScanUnderWayError(BadRequestError):
+    """Another process scans the same source in this moment."""
 
 
 @dataclass
@@ -60,7 +64,7 @@ def scan(
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         locked = select(func.pg_try_advisory_lock(SCAN_LOCK, source.id))
         if not connection.execute(locked).scalar_one():
-            raise BadRequestError(f"{source.path} is being scanned already")
+            raise ScanUnderWayError(f"{source.path} is being scanned already")
         try:
             return _Scan(engine, source, on_progress).run()
         finally:
@@ -272,33 +276,36 @@ class _Scan:
         for row in rows:
             candidates[row.size_bytes].append(row)
         unknown = []
-        gone = set(absent.values())
         for count, file in enumerate(new):
             self.on_progress("comparing", count)
             try:
-                video_id, note = self._video_of(file, candidates[file.state.size_bytes])
+                linked = self._link(file, candidates[file.state.size_bytes])
             except MediaError:
                 # Whoever indexes it will say why it cannot be read.
-                video_id = None
-            if video_id is None:
+                linked = None
+            if linked is None:
                 unknown.append(file)
+            elif linked.former and (linked.moved or str(linked.former) in absent):
+                self.report.add("moved", file.path, f"from {linked.former}")
+                self._follow(linked.video_id, linked.former, file.path)
             else:
-                self.report.add("moved" if video_id in gone else "copies", file.path, note)
+                self.report.add("copies", file.path, linked.reason)
         return unknown
 
-    def _video_of(self, file: Seen, candidates: "Sequence[Row[Any]]") -> tuple[int | None, str]:
+    def _link(self, file: Seen, candidates: "Sequence[Row[Any]]") -> Linked | None:
         if not candidates:
-            return None, ""
+            return None
         sampled = sampled_hash(file.path)
-        alike = [row.id for row in candidates if row.sampled_hash in (sampled, None)]
-        if not alike:
-            return None, ""
-        note = link_copy(self.engine, file.path, file.state, content_hash(file.path))
-        if note is None:
-            return None, ""
-        with self.engine.connect() as connection:
-            of_file = select(VideoFile.video_id).where(VideoFile.path == str(file.path))
-            return connection.execute(of_file).scalar(), note
+        if all(row.sampled_hash not in (sampled, None) for row in candidates):
+            return None
+        return link_copy(self.engine, file.path, file.state, content_hash(file.path))
+
+    def _follow(self, video_id: int, former: Path, path: Path) -> None:
+        """Has a video that was moved to another folder of the source change its collection."""
+        if self.source.path in former.parents:
+            before, after = self._collection(former), self._collection(path)
+            if before != after:
+                follow_folder(self.engine, video_id, before, after)
 
     def _hide(self, absent: dict[str, int]) -> None:
         """Forgets the gone files of videos that have others, and marks the rest as missing."""

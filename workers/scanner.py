@@ -18,7 +18,7 @@ from app.queue import INGEST_TASK, SCAN_QUEUE, SCAN_TASK, enqueue_scans, worker_
 from app.sources import due_sources, get_source, list_sources
 from workers.giving_up import MAX_DEATHS, bury
 from workers.jobs import Patience, work_off
-from workers.scan import scan
+from workers.scan import ScanUnderWayError, scan
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ class Scanner:
             return
         try:
             report = scan(self.engine, source)
+        except ScanUnderWayError:
+            return
         except BadRequestError as error:
             logger.warning("%s", error)
             return

@@ -32,6 +32,23 @@ class Hashes:
 
 
 @dataclass(frozen=True)
+class Linked:
+    """The indexed video that a file was added to, and a former file of it, if there is one."""
+
+    video_id: int
+    former: Path | None
+    moved: bool
+
+    @property
+    def reason(self) -> str:
+        """Why the file is not indexed anew, for people."""
+        if self.former is None:
+            return "is back"
+        verb = "was moved from" if self.moved else "has the same content as"
+        return f"{verb} {self.former}"
+
+
+@dataclass(frozen=True)
 class Attempt:
     """The right to write a video, as long as nobody else has taken it.
 
@@ -63,8 +80,8 @@ class IndexedVideo:
         return "; ".join(filter(None, (self.analysis.warning, self.details.warning))) or None
 
 
-def link_copy(engine: Engine, path: Path, state: FileState, content_hash: str) -> str | None:
-    """Adds a file to the indexed video that has its content; says of what it is a copy.
+def link_copy(engine: Engine, path: Path, state: FileState, content_hash: str) -> Linked | None:
+    """Adds a file to the indexed video that has its content.
 
     Where the video's former file is gone from its folder, the video was moved, and is found in its
     new place from now on. Returns None, and does nothing, if no indexed video has this content.
@@ -76,10 +93,24 @@ def link_copy(engine: Engine, path: Path, state: FileState, content_hash: str) -
         _link_file(connection, path, state, video.id)
         former = _former_file(connection, video.id, path)
         # A folder that is gone as well may only not be mounted.
-        if former is not None and not former.exists() and former.parent.exists():
+        moved = former is not None and not former.exists() and former.parent.exists()
+        if moved:
             connection.execute(delete(VideoFile).where(VideoFile.path == str(former)))
-            return f"was moved from {former}"
-        return f"has the same content as {former}" if former else "is back"
+        return Linked(video.id, former, moved)
+
+
+def follow_folder(engine: Engine, video_id: int, former: str, collection: str) -> None:
+    """Gives a video the collection of its new folder, if it had that of the former one.
+
+    What people set stays.
+    """
+    with engine.begin() as connection:
+        keep_edits(connection)
+        connection.execute(
+            update(Video)
+            .where(Video.id == video_id, Video.collection == former)
+            .values(collection=collection)
+        )
 
 
 def begin_attempt(engine: Engine, path: Path, state: FileState, hashes: Hashes) -> Attempt:

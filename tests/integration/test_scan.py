@@ -123,9 +123,24 @@ def test_a_renamed_folder_keeps_its_videos_without_indexing_them_anew(
     report = scan_root()
 
     assert kinds(report) == {"moved": 2}
+    assert ("moved", f"{root}/sea/two.mp4", f"from {root}/beach/two.mp4") in report.notes
     assert shown(engine) == {"uno.mp4", "two.mp4"}
+    assert rows(engine, "SELECT DISTINCT collection FROM videos") == [("sea",)]
     assert indexed_at(engine) == before
     assert rows(engine, "SELECT count(*) FROM video_files") == [(2,)]
+
+
+def test_a_collection_that_people_set_does_not_follow_the_folder(
+    engine: Engine, scan_root: Scan, work: Callable[[], None], root: Path
+) -> None:
+    scan_root()
+    work()
+    sceneql("meta", "set", "two.mp4", "collection=beach")
+    (root / "beach").rename(root / "sea")
+
+    scan_root()
+
+    assert rows(engine, "SELECT collection FROM videos WHERE title = 'two'") == [("beach",)]
 
 
 def test_a_copy_is_a_second_file_of_its_video(
