@@ -23,6 +23,8 @@ ASKED_FOR = 10
 FILL_PRIORITY = -10
 """A new model takes the time that new files leave."""
 
+SCANS_AT_ONCE = 2
+
 _BATCH = 1000
 """Jobs that one statement defers: one by one, a hundred thousand take minutes."""
 
@@ -54,6 +56,19 @@ def connection_settings(application_name: str = "sceneql queue") -> dict[str, An
 def worker_app(queue: str) -> App:
     """The app of a worker that takes the jobs of a queue; its connections bear the queue's name."""
     return App(connector=PsycopgConnector(**connection_settings(f"sceneql {queue}")))
+
+
+def forget_files(connection: Connection, paths: Sequence[str]) -> None:
+    """Takes files out of the queue that wait to be indexed."""
+    # Procrastinate's triggers find its tables by the search path.
+    connection.execute(text("SET LOCAL search_path = public, procrastinate"))
+    connection.execute(
+        text(
+            "DELETE FROM procrastinate.procrastinate_jobs "
+            "WHERE status = 'todo' AND task_name = :task AND queueing_lock = ANY (:paths)"
+        ),
+        {"task": INGEST_TASK, "paths": list(paths)},
+    )
 
 
 def queues_served(connection: Connection) -> set[str]:
@@ -93,7 +108,14 @@ def enqueue_ingest(
 def enqueue_scans(source_ids: Iterable[int]) -> int:
     """Defers a scan of each source and returns how many were new: they do not pile up."""
     jobs = [
-        _job(SCAN_QUEUE, SCAN_TASK, f"scan {source_id}", source_id=source_id)
+        # Of the jobs of one lock one is done at a time: some places are left for shorter work.
+        _job(
+            SCAN_QUEUE,
+            SCAN_TASK,
+            f"scan {source_id}",
+            lock=f"scanning {source_id % SCANS_AT_ONCE}",
+            source_id=source_id,
+        )
         for source_id in source_ids
     ]
     with App(connector=SyncPsycopgConnector(**connection_settings())).open() as queue:
@@ -120,11 +142,18 @@ def files_in_queue(connection: Connection) -> set[str]:
     )
 
 
-def _job(queue: str, task: str, queueing_lock: str, priority: int = 0, **arguments: Any) -> Job:
+def _job(
+    queue: str,
+    task: str,
+    queueing_lock: str,
+    priority: int = 0,
+    lock: str | None = None,
+    **arguments: Any,
+) -> Job:
     return Job(
         id=None,
         queue=queue,
-        lock=None,
+        lock=lock,
         queueing_lock=queueing_lock,
         task_name=task,
         task_kwargs=arguments,

@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from app.errors import BadRequestError
 from app.filters import video_filter
 from app.models import Video, VideoFile
+from app.queue import forget_files
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,17 @@ def remove_videos(engine: Engine, ids: Sequence[int]) -> int:
     # One array, because a statement takes no more than 65,535 parameters.
     chosen = any_(literal(list(ids), ARRAY(BigInteger)))
     with engine.begin() as connection:
+        # Videos first, then their files: the order in which workers lock them.
         connection.execute(
+            select(Video.id).where(Video.id == chosen).order_by(Video.id).with_for_update()
+        )
+        removed = connection.execute(
             update(VideoFile)
             .where(VideoFile.video_id == chosen)
             .values(video_id=None, state="removed", error=None)
+            .returning(VideoFile.path)
         )
+        forget_files(connection, list(removed.scalars()))
         gone = connection.execute(delete(Video).where(Video.id == chosen).returning(Video.id))
         return len(gone.all())
 

@@ -96,3 +96,11 @@ class Decoded:
     info: VideoInfo
     analysis: Analysis
     subtitles: tuple[Subtitle, ...]
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a file and its subtitles say, without its pictures."""
+
+    info: VideoInfo
+    subtitles: tuple[Subtitle, ...]

@@ -15,7 +15,7 @@ from typing import Self
 from app.config import Settings
 from app.errors import MediaError, SceneqlError
 from app.sampling import Sampling
-from workers.analysis import Decoded, Progress, Sample
+from workers.analysis import Decoded, Described, Progress, Sample
 from workers.decoder_messages import Broken, Channel, OutOfMemory, Ready, Refused, Task
 
 START_TIMEOUT_S = 60.0
@@ -115,6 +115,28 @@ class Decoder:
                 come from a process that was no longer sound.
             SceneqlError: The child cannot start.
         """
+        decoded = self._ask(Task(path, sampling), on_sample, on_progress)
+        assert isinstance(decoded, Decoded)
+        return decoded
+
+    def describe(self, path: Path) -> Described:
+        """Read what a file and its subtitles say, without its pictures.
+
+        Raises:
+            MediaError: The file cannot be read; the message is the reason.
+            DecoderLostError: The same, and the child is lost.
+            SceneqlError: The child cannot start.
+        """
+        described = self._ask(Task(path, None), lambda _: None, lambda _: None)
+        assert isinstance(described, Described)
+        return described
+
+    def _ask(
+        self,
+        task: Task,
+        on_sample: Callable[[Sample], None],
+        on_progress: Callable[[Progress], None],
+    ) -> Decoded | Described:
         self.start()
         process = self._process
         assert process is not None
@@ -123,14 +145,14 @@ class Decoder:
             process.wait_until_ready()
             used = process.files > 0
             process.files += 1
-            last = self._follow(process, Task(path, sampling), used, on_sample, on_progress)
-            is_well = isinstance(last, Decoded | Refused)
+            last = self._follow(process, task, used, on_sample, on_progress)
+            is_well = isinstance(last, Decoded | Described | Refused)
         finally:
             # One that stopped in the middle of a file, for whatever reason, is of no more use.
             if not is_well:
                 self.close()
         match last:
-            case Decoded():
+            case Decoded() | Described():
                 return last
             case Refused():
                 raise MediaError(last.reason)
@@ -152,7 +174,7 @@ class Decoder:
         used: bool,
         on_sample: Callable[[Sample], None],
         on_progress: Callable[[Progress], None],
-    ) -> Decoded | Refused | OutOfMemory | Broken:
+    ) -> Decoded | Described | Refused | OutOfMemory | Broken:
         """Passes on what comes of a file, until the word that ends it."""
         process.send(task)
         while True:
@@ -170,7 +192,7 @@ class Decoder:
                     on_progress(message)
                 case logging.LogRecord():
                     logging.getLogger(message.name).handle(message)
-                case Decoded() | Refused() | OutOfMemory() | Broken():
+                case Decoded() | Described() | Refused() | OutOfMemory() | Broken():
                     return message
                 case _:
                     raise AssertionError(message)

@@ -1,7 +1,7 @@
 """What the worker and its decoder say to each other, as pickles on a socket.
 
 The worker sends a `Task`. The decoder answers with samples, progress and records for the log as
-they come, and last with one of `Decoded`, `Refused`, `OutOfMemory` or `Broken`.
+they come, and last with one of `Decoded`, `Described`, `Refused`, `OutOfMemory` or `Broken`.
 """
 
 import logging
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.sampling import Sampling
-from workers.analysis import Decoded, Progress, Sample
+from workers.analysis import Decoded, Described, Progress, Sample
 
 
 @dataclass(frozen=True)
 class Task:
-    """A file to decode."""
+    """A file to decode, or only to describe if no sampling says which frames are wanted."""
 
     path: Path
-    sampling: Sampling
+    sampling: Sampling | None
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,16 @@ class Broken:
 
 
 Message = (
-    Task | Ready | Sample | Progress | Decoded | Refused | OutOfMemory | Broken | logging.LogRecord
+    Task
+    | Ready
+    | Sample
+    | Progress
+    | Decoded
+    | Described
+    | Refused
+    | OutOfMemory
+    | Broken
+    | logging.LogRecord
 )
 
 

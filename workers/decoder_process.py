@@ -15,12 +15,14 @@ import sys
 import time
 from contextlib import suppress
 from logging.handlers import QueueHandler
+from pathlib import Path
 from queue import SimpleQueue
 
 import cv2
 
 from app.errors import MediaError
-from workers.analysis import Decoded, Progress, Sample
+from app.sampling import Sampling
+from workers.analysis import Decoded, Described, Progress, Sample
 from workers.decoder_messages import Broken, Channel, OutOfMemory, Ready, Refused, Task
 from workers.scenes import analyse_video
 from workers.subtitles import read_subtitles
@@ -81,10 +83,12 @@ def limit(memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _serve(task: Task, channel: Channel) -> Decoded | Refused | OutOfMemory | Broken:
-    """Decodes a file and says how that ended."""
+def _serve(task: Task, channel: Channel) -> Decoded | Described | Refused | OutOfMemory | Broken:
+    """Decodes or describes a file and says how that ended."""
     try:
-        return _decode(task, channel)
+        if task.sampling is None:
+            return _describe(task.path, channel)
+        return _decode(task.path, task.sampling, channel)
     except MediaError as error:
         return Refused(str(error))
     except ConnectionError:
@@ -98,18 +102,23 @@ def _serve(task: Task, channel: Channel) -> Decoded | Refused | OutOfMemory | Br
         return Broken(f"{type(error).__name__}: {error}".splitlines()[0])
 
 
-def _decode(task: Task, channel: Channel) -> Decoded:
+def _decode(path: Path, sampling: Sampling, channel: Channel) -> Decoded:
     pulse = _Pulse(channel)
     with open_video(
-        task.path, key_frames_only=task.sampling.kind == "keyframes", on_work=pulse.beat
+        path, key_frames_only=sampling.kind == "keyframes", on_work=pulse.beat
     ) as video:
         pulse.all_frames = video.info.frame_count
-        analysis = analyse_video(
-            video, task.sampling, on_sample=pulse.hand_out, on_progress=pulse.count
-        )
+        analysis = analyse_video(video, sampling, on_sample=pulse.hand_out, on_progress=pulse.count)
         info = video.info
-    subtitles = read_subtitles(task.path, info, pulse.beat)
+    subtitles = read_subtitles(path, info, pulse.beat)
     return Decoded(info, analysis, tuple(subtitles))
+
+
+def _describe(path: Path, channel: Channel) -> Described:
+    pulse = _Pulse(channel)
+    with open_video(path, on_work=pulse.beat) as video:
+        info = video.info
+    return Described(info, tuple(read_subtitles(path, info, pulse.beat)))
 
 
 class _Pulse:

@@ -7,7 +7,7 @@ from pathlib import Path
 from app.config import Settings
 from app.db import get_engine
 from app.migrate import ensure_current
-from app.queue import ASKED_FOR, IngestJob, enqueue_ingest
+from app.queue import ASKED_FOR, IngestJob, enqueue_ingest, files_in_queue
 from app.sampling import Sampling
 from workers.library import find_media
 
@@ -16,12 +16,17 @@ def enqueue(
     settings: Settings, paths: Sequence[Path], sampling: Sampling, collection: str | None
 ) -> int:
     """Queues the media files that the paths name or hold; the status is 1 if a path held none."""
-    ensure_current(get_engine(settings), settings)
+    engine = get_engine(settings)
+    ensure_current(engine, settings)
     found = find_media(paths)
     for path, reason in found.failures:
         print(f"failed  {path}: {reason}", file=sys.stderr)
-    jobs = [IngestJob(str(path), str(sampling), collection, ASKED_FOR) for path in found.files]
-    queued = enqueue_ingest(jobs)
+    with engine.connect() as connection:
+        in_queue = files_in_queue(connection)
+    names = [str(path) for path in found.files if str(path) not in in_queue]
+    queued = enqueue_ingest(
+        [IngestJob(name, str(sampling), collection, ASKED_FOR) for name in names]
+    )
     print(
         f"{queued} files queued, {len(found.files) - queued} were in the queue already; "
         "`sceneql status` shows the queue",

@@ -26,6 +26,7 @@ from workers.library import (
     content_hash,
     file_state,
     has_changed,
+    is_gone,
     is_indexed,
     sampled_hash,
 )
@@ -99,7 +100,9 @@ class Ingester:
                 return self._refresh(path)
             hashes = Hashes(content_hash(path), sampled_hash(path))
         except MediaError as error:
-            write_unread(self.engine, path, str(error))
+            # Of what is gone there is nothing to tell; the next scan sees to what was known of it.
+            if not is_gone(path):
+                write_unread(self.engine, path, str(error))
             return Outcome(path, "failed", str(error))
         if (known := link_copy(self.engine, path, state, hashes.content)) is not None:
             return Outcome(path, "skipped", known.reason)
@@ -141,7 +144,7 @@ class Ingester:
     def _refresh(self, path: Path) -> Outcome:
         """Reads the sidecars of an indexed file again if they have changed."""
         try:
-            refreshed = refresh_details(self.engine, path, self.collection)
+            refreshed = refresh_details(self.engine, self.decoder, path, self.collection)
         except MediaError as error:
             # The file has not changed, so what is indexed of it is as good as before.
             return Outcome(path, "skipped", f"already indexed; its sidecars were not read: {error}")

@@ -101,6 +101,17 @@ def file_state(path: Path) -> FileState:
         raise MediaError(f"cannot be read: {error.strerror}") from error
 
 
+def is_gone(path: Path) -> bool:
+    """Whether there certainly is no such file; one that cannot be looked at may be there."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def has_changed(path: Path, state: FileState) -> bool:
     """Whether a file is no longer what it was, or no longer there."""
     try:

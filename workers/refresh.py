@@ -13,12 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from app.models import Scene as SceneRow
 from app.models import Video, VideoFile
 from workers.analysis import Scene, Subtitle
+from workers.decoder import Decoder
 from workers.details import Details, describe
 from workers.said import said_in_scenes, write_lines
 from workers.sidecars import LEFT_ASIDE, sidecar_state
 from workers.store import described, keep_edits
-from workers.subtitles import read_subtitles
-from workers.video import probe
 
 # What describe has to say of a sidecar is the last part of a video's warning.
 _OF_SIDECAR = re.compile(rf"(?:^|; )[^;]* {LEFT_ASIDE}.*$", re.DOTALL)
@@ -42,7 +41,9 @@ class IndexedFile:
     sidecars: str | None
 
 
-def refresh_details(engine: Engine, path: Path, collection: str | None = None) -> Refreshed | None:
+def refresh_details(
+    engine: Engine, decoder: Decoder, path: Path, collection: str | None = None
+) -> Refreshed | None:
     """Brings a video's details and subtitles up to date if the sidecars of its file have changed.
 
     What people set stays, and so does the collection where neither the sidecar nor `collection`
@@ -60,11 +61,10 @@ def refresh_details(engine: Engine, path: Path, collection: str | None = None) -
         if video.path != str(path):
             _note(connection, path, sidecars)
             return None
-    info = probe(path)
-    details = describe(path, info, collection or video.collection)
-    subtitles = read_subtitles(path, info)
+    read = decoder.describe(path)
+    details = describe(path, read.info, collection or video.collection)
     try:
-        _write(engine, path, details, subtitles, sidecars)
+        _write(engine, path, details, read.subtitles, sidecars)
     except DBAPIError as error:
         # Not every title or date can be kept; then all stays as it was, with a warning.
         if not isinstance(error.orig, (DataError, ProgramLimitExceeded)):

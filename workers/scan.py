@@ -3,23 +3,22 @@
 import logging
 import os
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Engine, Row, Text, any_, delete, func, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import aliased
+from sqlalchemy import Engine, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import BadRequestError, MediaError
 from app.models import Source as SourceRow
-from app.models import Video, VideoFile
 from app.queue import IngestJob, enqueue_ingest, files_in_queue
 from app.sources import Source, globs, list_sources
-from workers.library import content_hash, sampled_hash
+from workers.known_files import Alike, Known, files_below, hide, of_sizes, prefix_of, show
+from workers.library import content_hash, is_gone, sampled_hash
 from workers.sidecars import sidecar_state
 from workers.store import Linked, follow_folder, link_copy
 from workers.walk import Seen, Walk, mount_of, walk
@@ -29,8 +28,11 @@ logger = logging.getLogger(__name__)
 SETTLE_S = 10.0
 """A file whose size or modification time was another one so long ago is still being written."""
 
+LOOK_AGAIN_S = 60
+"""When a source with such a file is scanned again, unless it is due before."""
+
 # Any number would do, as long as every process that scans takes the same.
-SCAN_LOCK = 20266
+SCAN_LOCK = 20267
 
 
 class ScanUnderWayError(BadRequestError):
@@ -88,72 +90,65 @@ class _Scan:
         }
 
     def run(self) -> Report:
+        """Does the whole of it; why it could not be done is kept with the source."""
+        try:
+            return self._run()
+        except SQLAlchemyError:
+            # The database itself is at fault, or gone.
+            raise
+        except Exception as error:
+            self._close(error=str(error) or type(error).__name__)
+            raise
+
+    def _run(self) -> Report:
         # Else the next tick, too, would find it due while it is being scanned.
         self._update(due_at=func.now() + timedelta(seconds=self.source.rules.every_s))
-        known = self._known()
-        reason = self._why_not(known)
-        if reason is not None:
-            self._close(error=reason)
-            raise BadRequestError(reason)
+        known = files_below(self.engine, self.source.path, self.others)
+        self._check_root(known)
         seen = self._walk()
+        # It may have been unmounted while it was looked through.
+        self._check_root(known)
         offline = self._offline_folders()
         new, changed, touched = self._compare(seen.files, known)
         absent = self._absent(known, seen, offline)
         new = self._relink(new, absent)
-        self._hide(absent)
+        for path in hide(self.engine, list(absent)):
+            self.report.add("missing", path)
         self._queue(new + changed, touched)
         for path, why in seen.unusable:
             self.report.add("unusable", path, why)
         for folder in seen.unreadable:
             self.report.add("unreadable folders", folder, "cannot be looked into")
         for mount in offline:
-            self.report.add("not mounted", mount, "what was indexed there stays as it is")
+            self.report.add("not mounted", mount, f"nothing there is missing; {self._cure()}")
         mounts = {str(mount_of(self.source.path)), *map(str, seen.mounts), *map(str, offline)}
         self._close(mounts=sorted(mounts - {"/"}))
         return self.report
 
-    def _known(self) -> "dict[str, Row[Any]]":
-        below = f"{self.source.path}/"
-        query = (
-            select(
-                VideoFile.path,
-                VideoFile.size_bytes,
-                VideoFile.mtime,
-                VideoFile.state,
-                VideoFile.sidecars,
-                VideoFile.error,
-                VideoFile.video_id,
-                Video.status,
-            )
-            .join(Video, Video.id == VideoFile.video_id, isouter=True)
-            .where(func.starts_with(VideoFile.path, below))
-        )
-        with self.engine.connect() as connection:
-            rows: list[Row[Any]] = list(connection.execute(query))
-        inner = tuple(f"{other}/" for other in self.others)
-        return {row.path: row for row in rows if not row.path.startswith(inner)}
-
-    def _why_not(self, known: "Collection[str]") -> str | None:
-        """Why the source cannot be looked at; None if it can."""
+    def _check_root(self, known: "Collection[str]") -> None:
+        """Raises BadRequestError, with the cure, if the source cannot be looked at."""
         root = self.source.path
         try:
             with os.scandir(root) as entries:
                 empty = next(entries, None) is None
         except OSError as error:
-            return f"{root} cannot be looked at: {error.strerror}; is its disk mounted?"
-        mounts = [Path(mount) for mount in self.source.mounts]
-        for mount in mounts:
-            if (mount == root or mount in root.parents) and not os.path.ismount(mount):
-                return (
-                    f"{mount} is not mounted; if {root} is to be read without it from now on, "
-                    f"run: sceneql sources add {root}"
-                )
+            raise BadRequestError(
+                f"{root} cannot be looked at: {error.strerror}; is its disk mounted?"
+            ) from error
+        real = root.resolve()
+        for mount in map(Path, self.source.mounts):
+            above = mount in (root, real) or mount in root.parents or mount in real.parents
+            if above and not os.path.ismount(mount):
+                raise BadRequestError(f"{mount} is not mounted; {self._cure()}")
         if empty and known:
-            return (
+            raise BadRequestError(
                 f"{root} is empty; is its disk mounted? If its files are really gone, "
                 "put any other file there"
             )
-        return None
+
+    def _cure(self) -> str:
+        root = self.source.path
+        return f"if {root} is to be read without it from now on: sceneql sources add {root}"
 
     def _walk(self) -> Walk:
         rules = self.source.rules
@@ -179,7 +174,7 @@ class _Scan:
         ]
 
     def _compare(
-        self, seen: Sequence[Seen], known: "dict[str, Row[Any]]"
+        self, seen: Sequence[Seen], known: dict[str, Known]
     ) -> tuple[list[Seen], list[Seen], list[Seen]]:
         """The files that are new, that have changed, and that only have to be read again."""
         new, changed, touched, back = [], [], [], []
@@ -191,7 +186,7 @@ class _Scan:
             )
             if row is None:
                 new += self._settled(file)
-            elif row.error is not None:
+            elif row.video_id is None and row.error is not None:
                 if os.access(file.path, os.R_OK):
                     new += self._settled(file)
                 else:
@@ -211,7 +206,8 @@ class _Scan:
                 ):
                     self.report.add("new sidecars", file.path)
                     touched.append(file)
-        self._show(back)
+        for path in show(self.engine, back):
+            self.report.add("returned", path)
         return new, changed, touched
 
     def _settled(self, file: Seen) -> list[Seen]:
@@ -231,50 +227,25 @@ class _Scan:
         self.report.add("waiting", file.path, "is still being written")
         return []
 
-    def _show(self, paths: list[str]) -> None:
-        for path in paths:
-            self.report.add("returned", path)
-        with self.engine.begin() as connection:
-            connection.execute(
-                update(VideoFile)
-                .where(VideoFile.path == any_(literal(paths, ARRAY(Text))))
-                .values(state="present")
-            )
-
     def _absent(
-        self, known: "dict[str, Row[Any]]", seen: Walk, offline: Sequence[Path]
-    ) -> dict[str, int]:
-        """The known files that are gone, and the ids of their videos."""
+        self, known: dict[str, Known], seen: Walk, offline: Sequence[Path]
+    ) -> dict[str, int | None]:
+        """The known files that are gone, and the ids of their videos, if they have one."""
         found = {str(file.path) for file in seen.files}
-        unseen = tuple(f"{folder}/" for folder in (*seen.unreadable, *offline))
+        unseen = tuple(map(prefix_of, (*seen.unreadable, *offline)))
         return {
             path: row.video_id
             for path, row in known.items()
             if path not in found
             and row.state != "missing"
-            and row.video_id is not None
             and not path.startswith(unseen)
             # A file that the rules leave out is not gone.
-            and not os.path.lexists(path)
+            and is_gone(Path(path))
         }
 
-    def _relink(self, new: Sequence[Seen], absent: dict[str, int]) -> list[Seen]:
+    def _relink(self, new: Sequence[Seen], absent: dict[str, int | None]) -> list[Seen]:
         """Links files that have an indexed video's content to it; returns the others."""
-        candidates: dict[int, list[Row[Any]]] = defaultdict(list)
-        sizes = sorted({file.state.size_bytes for file in new})
-        query = (
-            select(VideoFile.size_bytes, Video.sampled_hash, Video.id)
-            .join(Video, Video.id == VideoFile.video_id)
-            .where(
-                Video.status == "indexed",
-                VideoFile.size_bytes == any_(literal(sizes, ARRAY(BigInteger))),
-            )
-            .distinct()
-        )
-        with self.engine.connect() as connection:
-            rows: list[Row[Any]] = list(connection.execute(query))
-        for row in rows:
-            candidates[row.size_bytes].append(row)
+        candidates = of_sizes(self.engine, {file.state.size_bytes for file in new})
         unknown = []
         for count, file in enumerate(new):
             self.on_progress("comparing", count)
@@ -292,7 +263,7 @@ class _Scan:
                 self.report.add("copies", file.path, linked.reason)
         return unknown
 
-    def _link(self, file: Seen, candidates: "Sequence[Row[Any]]") -> Linked | None:
+    def _link(self, file: Seen, candidates: Sequence[Alike]) -> Linked | None:
         if not candidates:
             return None
         sampled = sampled_hash(file.path)
@@ -306,23 +277,6 @@ class _Scan:
             before, after = self._collection(former), self._collection(path)
             if before != after:
                 follow_folder(self.engine, video_id, before, after)
-
-    def _hide(self, absent: dict[str, int]) -> None:
-        """Forgets the gone files of videos that have others, and marks the rest as missing."""
-        other = aliased(VideoFile)
-        # One array, because a statement takes no more than 65,535 parameters.
-        paths = any_(literal(list(absent), ARRAY(Text)))
-        elsewhere = select(other.path).where(
-            other.video_id == VideoFile.video_id, other.state == "present", ~(other.path == paths)
-        )
-        gone = VideoFile.path == paths
-        with self.engine.begin() as connection:
-            connection.execute(delete(VideoFile).where(gone, elsewhere.exists()))
-            missing = connection.execute(
-                update(VideoFile).where(gone).values(state="missing").returning(VideoFile.path)
-            )
-            for path in missing.scalars():
-                self.report.add("missing", path)
 
     def _queue(self, files: Sequence[Seen], touched: Sequence[Seen]) -> None:
         rules = self.source.rules
@@ -361,10 +315,13 @@ class _Scan:
 
     def _close(self, *, mounts: list[str] | None = None, error: str | None = None) -> None:
         """Keeps what came of the scan, and when the next one is due."""
-        pause_s = SETTLE_S if self.waiting else self.source.rules.every_s
+        rules = self.source.rules
+        # With a limit on the files of each scan, more scans would be more files.
+        soon = self.waiting and rules.at_most is None
+        pause_s = min(rules.every_s, LOOK_AGAIN_S) if soon else rules.every_s
         values: dict[str, Any] = {
             "scanned_at": func.now(),
-            "due_at": func.now() + timedelta(seconds=min(pause_s, self.source.rules.every_s)),
+            "due_at": func.now() + timedelta(seconds=pause_s),
             "error": error,
         }
         if error is None:

@@ -3,6 +3,7 @@
 It knows no model, so that it is up at once and takes little memory.
 """
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.db import get_engine
 from app.errors import BadRequestError
-from app.queue import INGEST_TASK, SCAN_QUEUE, SCAN_TASK, enqueue_scans, worker_app
+from app.queue import INGEST_TASK, SCAN_QUEUE, SCAN_TASK, SCANS_AT_ONCE, enqueue_scans, worker_app
 from app.sources import due_sources, get_source, list_sources
 from workers.giving_up import MAX_DEATHS, bury
 from workers.jobs import Patience, work_off
@@ -25,8 +26,8 @@ logger = logging.getLogger(__name__)
 # The sixth field are seconds.
 EVERY_TEN_S = "* * * * * */10"
 KEEP_FAILED_JOBS_H = 30 * 24
-JOBS_AT_ONCE = 3
-"""A scan may take an hour; the tick and the stalled jobs must not wait for it."""
+JOBS_AT_ONCE = SCANS_AT_ONCE + 2
+"""Scans may take an hour; the tick and the stalled jobs must not wait for them."""
 
 
 class Scanner:
@@ -66,7 +67,8 @@ class Scanner:
         deaths = 0
         path = job.task_kwargs.get("path")
         if job.task_name == INGEST_TASK and isinstance(path, str):
-            deaths = bury(self.engine, Path(path))
+            # In a thread, because a large file may have to be read.
+            deaths = await asyncio.to_thread(bury, self.engine, Path(path))
         logger.warning(
             "a worker died at %s", job.call_string, extra={"path": path, "deaths": deaths}
         )

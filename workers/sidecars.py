@@ -44,14 +44,14 @@ class Sidecar(BaseModel):
 def sidecar_state(path: Path, names: Collection[str] | None = None) -> str | None:
     """What the sidecars of a media file look like: suffix, bytes and nanoseconds; None without any.
 
-    `names` are those in the file's folder, where they are known: then only what is there is looked
-    at.
+    `names` are those in the file's folder, where they are known, in lower case (`str.casefold`):
+    then only what is there is looked at. Whether CLIP.SRT is clip.srt is for the disk to say.
     """
     found = []
     for suffix in SIDECAR_SUFFIXES:
         sidecar = path.with_suffix(suffix)
         # An animation may be called clip.json for all anybody knows; it is no sidecar of its own.
-        if sidecar == path or (names is not None and sidecar.name not in names):
+        if sidecar == path or (names is not None and sidecar.name.casefold() not in names):
             continue
         try:
             stat = sidecar.stat()

@@ -17,7 +17,7 @@ from app.errors import AttemptLostError, ModelUnavailableError
 from app.models import EmbeddingModel, Fingerprint, Scene, SubtitleLine, Video, VideoFile
 from workers.analysis import Analysis, Subtitle, VideoInfo
 from workers.details import Details
-from workers.library import FileState
+from workers.library import FileState, is_gone
 from workers.said import said_in_scenes, write_lines
 from workers.sidecars import clean
 from workers.spool import Spool
@@ -87,13 +87,14 @@ def link_copy(engine: Engine, path: Path, state: FileState, content_hash: str) -
     new place from now on. Returns None, and does nothing, if no indexed video has this content.
     """
     with engine.begin() as connection:
-        video = _indexed(connection, content_hash)
+        # Locked, because its content may be about to be replaced, or the video to be removed.
+        video = _indexed(connection, content_hash, lock=True)
         if video is None:
             return None
         _link_file(connection, path, state, video.id)
         former = _former_file(connection, video.id, path)
         # A folder that is gone as well may only not be mounted.
-        moved = former is not None and not former.exists() and former.parent.exists()
+        moved = former is not None and is_gone(former) and former.parent.is_dir()
         if moved:
             connection.execute(delete(VideoFile).where(VideoFile.path == str(former)))
         return Linked(video.id, former, moved)
@@ -248,6 +249,7 @@ def write_failure(
         _hold_attempt(connection, attempt)
         if _indexed(connection, hashes.content) is not None:
             # Somebody else has indexed this very content, so the fault lies in this file alone.
+            connection.execute(delete(VideoFile).where(VideoFile.path == str(path)))
             _record_unread(connection, path, reason)
             _close_attempt(connection, attempt)
             return
@@ -293,11 +295,14 @@ def _hold_model(connection: Connection, model_id: int) -> None:
 
 
 def _record_unread(connection: Connection, path: Path, reason: str) -> None:
+    """Notes a file of no video; one that has a video keeps it, as its disk may be gone."""
     unread = {"video_id": None, "error": reason, "state": "present"}
     connection.execute(
         insert(VideoFile)
         .values(path=str(path), **unread)
-        .on_conflict_do_update(index_elements=["path"], set_=unread)
+        .on_conflict_do_update(
+            index_elements=["path"], set_=unread, where=VideoFile.video_id.is_(None)
+        )
     )
 
 
@@ -306,12 +311,13 @@ def _lock_content(connection: Connection, content_hash: str) -> None:
     connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(content_hash, 0))))
 
 
-def _indexed(connection: Connection, content_hash: str) -> Row[int, str | None] | None:
-    return connection.execute(
-        select(Video.id, Video.path).where(
-            Video.content_hash == content_hash, Video.status == "indexed"
-        )
-    ).one_or_none()
+def _indexed(
+    connection: Connection, content_hash: str, *, lock: bool = False
+) -> Row[int, str | None] | None:
+    indexed = select(Video.id, Video.path).where(
+        Video.content_hash == content_hash, Video.status == "indexed"
+    )
+    return connection.execute(indexed.with_for_update() if lock else indexed).one_or_none()
 
 
 def _former_file(connection: Connection, video_id: int, path: Path) -> Path | None:

@@ -11,7 +11,7 @@ from workers.library import FileState, is_media, readable_name, state_of
 
 @dataclass(frozen=True)
 class Seen:
-    """A media file as a walk came by it, with the names of all files in its folder."""
+    """A media file as a walk came by it, with the names in its folder, in lower case."""
 
     path: Path
     state: FileState
@@ -55,13 +55,13 @@ def walk(
         try:
             with os.scandir(folder) as entries:
                 inside = sorted(entries, key=lambda entry: entry.name)
+            shown = [entry for entry in inside if not entry.name.startswith(".")]
+            below = [Path(entry.path) for entry in shown if entry.is_dir(follow_symlinks=False)]
         except OSError:
             seen.unreadable.append(folder)
             continue
-        shown = [entry for entry in inside if not entry.name.startswith(".")]
-        below = [Path(entry.path) for entry in shown if entry.is_dir(follow_symlinks=False)]
         folders += [path for path in reversed(below) if path not in leave_out]
-        names = frozenset(entry.name for entry in shown)
+        names = frozenset(entry.name.casefold() for entry in shown)
         seen.files += _media(shown, names, root, is_wanted, seen.unusable)
         on_progress(len(seen.files))
     return seen
@@ -91,5 +91,6 @@ def _media(
 
 
 def mount_of(path: Path) -> Path:
-    """The mount point that a path lies on."""
-    return next(folder for folder in (path, *path.parents) if os.path.ismount(folder))
+    """The mount point that a path lies on, wherever links on the way lead."""
+    real = path.resolve()
+    return next(folder for folder in (real, *real.parents) if os.path.ismount(folder))

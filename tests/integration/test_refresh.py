@@ -288,5 +288,7 @@ def test_a_file_that_moved_is_described_by_what_is_beside_it_there(
     assert rows(engine, "SELECT title FROM videos") == [("There",)]
 
 
-def test_a_file_of_no_video_is_not_refreshed(engine: Engine, tmp_path: Path) -> None:
-    assert refresh_details(engine, tmp_path / "unknown.mp4") is None
+def test_a_file_of_no_video_is_not_refreshed(
+    engine: Engine, decoder: Decoder, tmp_path: Path
+) -> None:
+    assert refresh_details(engine, decoder, tmp_path / "unknown.mp4") is None

@@ -496,3 +496,87 @@ def test_more_files_may_go_missing_than_a_statement_takes_parameters(
     assert kinds(scan_root()) == {"queued": 2, "missing": number}
     hidden = "SELECT count(*) FROM videos WHERE path IS NULL"
     assert rows(engine, hidden) == [(number,)]
+
+
+def test_a_disk_that_goes_before_a_changed_file_is_read_does_not_cost_it_its_video(
+    engine: Engine, scan_root: Scan, work: Callable[[], None], root: Path, tmp_path: Path
+) -> None:
+    scan_root()
+    work()
+    sceneql("meta", "set", "one.mp4", "title=Mine")
+    ids = rows(engine, "SELECT id, title FROM videos ORDER BY id")
+    clip(root / "one.mp4", 9)
+    scan_root()
+    root.rename(tmp_path / "unplugged")
+    work()
+    (tmp_path / "unplugged").rename(root)
+
+    assert kinds(scan_root()) == {"known": 1, "queued": 1}
+    work()
+
+    assert rows(engine, "SELECT id, title FROM videos ORDER BY id") == ids
+    assert kinds(scan_root()) == {"known": 2}
+
+
+def test_a_file_that_goes_before_it_is_read_leaves_no_failure(
+    engine: Engine, scan_root: Scan, work: Callable[[], None], root: Path
+) -> None:
+    scan_root()
+    (root / "one.mp4").unlink()
+    work()
+
+    assert kinds(scan_root()) == {"known": 1}
+    assert rows(engine, "SELECT count(*) FROM video_files WHERE error IS NOT NULL") == [(0,)]
+
+
+def test_a_link_that_leads_nowhere_any_more_hides_its_video(
+    engine: Engine, scan_root: Scan, work: Callable[[], None], root: Path, tmp_path: Path
+) -> None:
+    target = clip(tmp_path / "store.mp4", 5)
+    (root / "link.mp4").symlink_to(target)
+    scan_root()
+    work()
+    target.unlink()
+
+    assert kinds(scan_root()) == {"known": 2, "missing": 1}
+    assert shown(engine) == {"one.mp4", "two.mp4"}
+
+
+def test_what_is_removed_does_not_come_back_from_the_queue(
+    engine: Engine, scan_root: Scan, work: Callable[[], None], root: Path
+) -> None:
+    scan_root()
+    work()
+    clip(root / "one.mp4", 9)
+    assert kinds(scan_root()) == {"known": 1, "queued": 1}
+
+    sceneql("rm", str(root / "one.mp4"), "--yes")
+    work()
+
+    assert shown(engine) == {"two.mp4"}
+
+
+def test_a_root_that_is_a_link_is_known_by_the_disk_it_leads_to(
+    engine: Engine, work: Callable[[], None], root: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(root)
+    add_source(engine, link, Rules())
+    scan(engine, find_source(engine, str(link)))
+    work()
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE sources SET mounts = ARRAY[:mount]"), {"mount": str(root)})
+
+    with pytest.raises(BadRequestError, match=f"{root} is not mounted"):
+        scan(engine, find_source(engine, str(link)))
+
+
+def test_a_sidecar_is_looked_for_whatever_its_case(
+    scan_root: Scan, work: Callable[[], None], root: Path
+) -> None:
+    # Some disks take NAME.JSON for name.json and others do not: what counts is what they say.
+    (root / "ONE.JSON").write_text("{}")
+    scan_root()
+    work()
+
+    assert kinds(scan_root()) == {"known": 2}

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "app.migrate": ("app.config", "app.errors", "migrations", "sql"),
     "app.queue": ("app.db",),
     "app.sampling": ("app.errors",),
-    "app.removal": ("app.errors", "app.filters", "app.models"),
+    "app.removal": ("app.errors", "app.filters", "app.models", "app.queue"),
     "app.sources": ("app.errors", "app.models", "app.sampling"),
     "app.locks": ("app.errors",),
     "app.model_catalog": ("app.errors", "app.locks", "app.models"),
@@ -142,3 +142,17 @@ def test_decoding_knows_no_model(module: str) -> None:
     }
 
     assert not torch, f"{module} imports {', '.join(sorted(torch))}"
+
+
+def test_no_two_advisory_locks_are_the_same() -> None:
+    locks = [
+        ast.unparse(node.value)
+        for file in MODULES.values()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id.endswith("_LOCK")
+    ]
+
+    assert len(locks) >= 5
+    assert len(set(locks)) == len(locks), f"two of {locks} are the same"
