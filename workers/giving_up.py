@@ -5,8 +5,10 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from app.errors import MediaError
+from workers.attempts import begin_attempt, count_death
 from workers.library import content_hash, file_state, sampled_hash
-from workers.store import Hashes, begin_attempt, count_death, write_failure, write_unread
+from workers.links import Hashes, write_unread
+from workers.store import write_failure
 
 MAX_DEATHS = 5
 """A file over which so many workers in a row have died is given up."""

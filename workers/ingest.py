@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from app.errors import AttemptLostError, MediaError
 from app.sampling import Sampling
 from workers.analysis import Progress, Sample
+from workers.attempts import Attempt, begin_attempt, release_attempt
 from workers.decoder import Decoder, DecoderLostError
 from workers.details import describe
 from workers.library import (
@@ -30,21 +31,12 @@ from workers.library import (
     is_indexed,
     sampled_hash,
 )
+from workers.links import Hashes, link_copy, write_unread
 from workers.model import Model
 from workers.refresh import refresh_details
 from workers.sidecars import sidecar_state
 from workers.spool import IndexedFrame, Spool
-from workers.store import (
-    Attempt,
-    Hashes,
-    IndexedVideo,
-    begin_attempt,
-    link_copy,
-    release_attempt,
-    write_failure,
-    write_unread,
-    write_video,
-)
+from workers.store import IndexedVideo, write_failure, write_video
 
 logger = logging.getLogger(__name__)
 

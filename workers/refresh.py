@@ -15,9 +15,10 @@ from app.models import Video, VideoFile
 from workers.analysis import Scene, Subtitle
 from workers.decoder import Decoder
 from workers.details import Details, describe
+from workers.links import keep_edits
 from workers.said import said_in_scenes, write_lines
 from workers.sidecars import LEFT_ASIDE, sidecar_state
-from workers.store import described, keep_edits
+from workers.store import described
 
 # What describe has to say of a sidecar is the last part of a video's warning.
 _OF_SIDECAR = re.compile(rf"(?:^|; )[^;]* {LEFT_ASIDE}.*$", re.DOTALL)

@@ -19,8 +19,8 @@ from app.queue import IngestJob, enqueue_ingest, files_in_queue
 from app.sources import Source, globs, list_sources
 from workers.known_files import Alike, Known, files_below, hide, of_sizes, prefix_of, show
 from workers.library import content_hash, is_gone, sampled_hash
+from workers.links import Linked, follow_folder, link_copy
 from workers.sidecars import sidecar_state
-from workers.store import Linked, follow_folder, link_copy
 from workers.walk import Seen, Walk, mount_of, walk
 
 logger = logging.getLogger(__name__)

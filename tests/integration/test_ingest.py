@@ -22,12 +22,14 @@ from app.sampling import Sampling
 from tests.filling import add_active_model
 from tests.media import shot, write_clip
 from workers import store
+from workers.attempts import begin_attempt
 from workers.decoder import Decoder
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Outcome
 from workers.library import content_hash, file_state, sampled_hash
+from workers.links import Hashes
 from workers.model import TINY, Model, load
-from workers.store import Hashes, begin_attempt, write_failure
+from workers.store import write_failure
 from workers.video import probe
 
 MEDIA = os.environ.get("SCENEQL_TEST_MEDIA")
@@ -253,14 +255,29 @@ def test_a_failed_file_that_was_mended_is_indexed(
 def test_a_file_that_cannot_be_read_belongs_to_no_video(
     engine: Engine, ingest: Ingest, tmp_path: Path
 ) -> None:
+    pipe = tmp_path / "pipe.mp4"
+    os.mkfifo(pipe)
+
+    outcome = ingest(pipe)
+
+    assert outcome.reason == "is not a file"
+    assert rows(engine, "SELECT video_id, error FROM video_files") == [(None, outcome.reason)]
+    assert counts(engine)[0] == 0
+
+
+def test_a_link_that_leads_nowhere_fails_and_is_not_kept(
+    engine: Engine, ingest: Ingest, tmp_path: Path
+) -> None:
     dangling = tmp_path / "dangling.mp4"
     dangling.symlink_to(tmp_path / "gone.mp4")
 
     outcome = ingest(dangling)
 
-    assert outcome.reason == "cannot be read: No such file or directory"
-    assert rows(engine, "SELECT video_id, error FROM video_files") == [(None, outcome.reason)]
-    assert counts(engine)[0] == 0
+    assert (outcome.state, outcome.reason) == (
+        "failed",
+        "cannot be read: No such file or directory",
+    )
+    assert rows(engine, "SELECT count(*) FROM video_files") == [(0,)]
 
 
 def test_a_disk_that_goes_away_while_a_file_is_read_is_not_the_video_s_fault(

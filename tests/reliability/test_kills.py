@@ -23,9 +23,10 @@ from tests.reliability.faults import (
     wait_until_idle,
     worker,
 )
+from workers.attempts import begin_attempt
 from workers.giving_up import GIVEN_UP, MAX_DEATHS, bury
 from workers.library import content_hash, file_state, sampled_hash
-from workers.store import Hashes, begin_attempt
+from workers.links import Hashes
 
 SEED = 20261121
 LONGEST_LIFE_S = 8.0
