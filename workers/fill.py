@@ -10,10 +10,8 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-import psycopg
 from numpy.typing import NDArray
 from pgvector import HalfVector
-from pgvector.psycopg import register_vector
 from PIL import Image
 from sqlalchemy import Connection, Engine, select
 
@@ -23,6 +21,7 @@ from app.models import Frame, Video
 from workers.ingest import BATCH_SIZE, BATCHES_AHEAD
 from workers.model import Model
 from workers.pictures import StoredVideo, decoded, stored_video, thumbnails
+from workers.vectors import vector_driver
 
 
 @dataclass
@@ -156,9 +155,7 @@ class Filler:
         self.report.by_thumbnails += job.by_thumbnails
 
     def _copy(self, connection: Connection, job: "_Job", frame_nos: Iterable[int]) -> None:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
-        register_vector(driver)
+        driver = vector_driver(connection)
         with (
             driver.cursor() as cursor,
             cursor.copy(

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from pgvector import Bit, HalfVector
-from pgvector.psycopg import register_vector
 from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -20,6 +18,7 @@ from workers.library import FileState
 from workers.links import Hashes, indexed_video, keep_edits, link_file, lock_content, record_unread
 from workers.said import said_in_scenes, write_lines
 from workers.spool import Spool
+from workers.vectors import vector_driver
 
 
 @dataclass(frozen=True)
@@ -175,9 +174,7 @@ def described(details: Details) -> dict[str, Any]:
 
 def _copy_frames(connection: Connection, video_id: int, model_id: int, video: IndexedVideo) -> None:
     """Binary COPY of frames, embeddings and fingerprints, several times as fast as INSERT."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    register_vector(driver)
+    driver = vector_driver(connection)
     with driver.cursor() as cursor:
         with cursor.copy(
             "COPY frames (video_id, frame_no, scene_no, t_s, thumbnail) FROM STDIN (FORMAT BINARY)"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pgvector.psycopg.halfvec import HalfVectorDumper
 from PIL import Image
 from sqlalchemy import Engine, text
 
@@ -180,6 +181,19 @@ def test_a_failure_leaves_alone_what_another_process_has_indexed(
     assert rows(engine, "SELECT error FROM video_files WHERE video_id IS NULL") == [
         ("was changed",)
     ]
+
+
+def test_nothing_is_left_in_memory_of_the_files_that_were_indexed(
+    ingest: Ingest, tmp_path: Path
+) -> None:
+    ingest(write_clip(tmp_path / "first.mp4", shot(1, 5)))
+    before = len(HalfVectorDumper.__subclasses__())
+
+    for seed in range(2, 5):
+        ingest(write_clip(tmp_path / f"{seed}.mp4", shot(seed, 5)))
+
+    # pgvector makes such a class each time that it is registered with a connection.
+    assert len(HalfVectorDumper.__subclasses__()) == before
 
 
 def test_what_the_database_cannot_keep_fails_its_own_video_alone(
