@@ -178,11 +178,12 @@ def jobs(connection: Connection) -> Iterator[Finding]:
         yield wrong("worker", f"none alive, and {waiting:,} jobs wait", "start: sceneql worker")
     else:
         yield warning("worker", "none alive", "start: sceneql worker")
-    idle = {INGEST_QUEUE, SCAN_QUEUE} - queues_served(connection)
-    for queue in sorted(idle) if alive else []:
-        what = "files wait for it" if queue == INGEST_QUEUE else "no source is scanned without it"
-        cure = f"start: sceneql worker --only {'scanner' if queue == SCAN_QUEUE else queue}"
-        yield warning("worker", f"none takes the queue {queue}; {what}", cure)
+    idle = {INGEST_QUEUE, SCAN_QUEUE} - queues_served(connection) if alive else set()
+    if INGEST_QUEUE in idle:
+        yield warning("ingest", "not running: files wait", "start: sceneql worker --only ingest")
+    if SCAN_QUEUE in idle:
+        cure = "start: sceneql worker --only scanner"
+        yield warning("scanner", "not running: no source is scanned", cure)
 
 
 def embedder(connection: Connection) -> Iterator[Finding]:

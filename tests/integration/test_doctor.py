@@ -39,16 +39,34 @@ def run(engine: Engine, statement: str) -> None:
         connection.exec_driver_sql(statement)
 
 
+def connected(engine: Engine, name: str) -> psycopg.Connection:
+    """A connection that bears a worker's name, until it is closed."""
+    return psycopg.connect(address_of(engine), application_name=name)
+
+
 def test_a_healthy_system_has_nothing_wrong(engine: Engine, look: Look, tmp_path: Path) -> None:
     add_active_model(engine, "tiny")
     add_worker(engine)
     add_source(engine, str(tmp_path), scanned_at="now()")
 
-    found = look()
+    with connected(engine, "sceneql ingest"), connected(engine, "sceneql scan"):
+        found = look()
 
     amiss = {name for name, finding in found.items() if finding.state != "ok"}
     assert amiss == {"embedder"}
     assert all(finding.cure for finding in found.values() if finding.state != "ok")
+
+
+def test_a_worker_that_serves_but_one_queue_leaves_the_other_to_be_started(
+    engine: Engine, look: Look
+) -> None:
+    add_worker(engine)
+
+    with connected(engine, "sceneql scan"):
+        found = look()
+
+    assert found["ingest"].cure == "start: sceneql worker --only ingest"
+    assert "scanner" not in found
 
 
 def test_a_setting_that_was_reset_is_wrong(engine: Engine, look: Look) -> None:

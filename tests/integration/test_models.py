@@ -192,6 +192,7 @@ def wait_until_covered(engine: Engine, model: str, videos: int) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_library")
 def test_a_worker_fills_in_the_background(engine: Engine) -> None:
     added = sceneql("models", "add", "--background", str(SMALL))
@@ -223,6 +224,7 @@ def test_a_model_whose_weights_cannot_be_had_is_not_added(engine: Engine) -> Non
     assert "sceneql models add NAME/PRETRAINED" in absent.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_library")
 def test_a_chosen_model_that_the_index_has_but_does_not_use_is_no_error(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
