@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import psutil
 from sqlalchemy import Connection, text
 
-from app.care import HEARTBEAT_LATE_S
+from app.care import HEARTBEAT_LATE_S, WORKERS_ALIVE
 from app.doctor_finding import Finding, ok, warning, wrong
 from app.migrate import (
     MIN_PGVECTOR,
@@ -146,20 +146,19 @@ def index(connection: Connection) -> Iterator[Finding]:
 def jobs(connection: Connection) -> Iterator[Finding]:
     """Jobs whose worker is gone, and jobs that failed."""
     late = {"late_s": HEARTBEAT_LATE_S}
-    stalled, orphaned, failed, waiting, alive = connection.execute(
+    stalled, orphaned, failed, waiting = connection.execute(
         text(
             "SELECT count(*) FILTER (WHERE j.status = 'doing' "
             "AND w.last_heartbeat < now() - make_interval(secs => :late_s)), "
             "count(*) FILTER (WHERE j.status = 'doing' AND j.worker_id IS NULL), "
             "count(*) FILTER (WHERE j.status = 'failed'), "
-            "count(*) FILTER (WHERE j.status = 'todo'), "
-            "(SELECT count(*) FROM procrastinate.procrastinate_workers "
-            "WHERE last_heartbeat >= now() - make_interval(secs => :late_s)) "
+            "count(*) FILTER (WHERE j.status = 'todo') "
             "FROM procrastinate.procrastinate_jobs j "
             "LEFT JOIN procrastinate.procrastinate_workers w ON w.id = j.worker_id"
         ),
         late,
     ).one()
+    alive = connection.execute(text(WORKERS_ALIVE), late).scalar_one()
     again = "start sceneql worker: it takes them up again within a minute or two"
     if stalled:
         yield warning("stalled jobs", f"{stalled:,} were begun by a worker that died", again)

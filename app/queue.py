@@ -97,12 +97,7 @@ def enqueue_ingest(
              path=file.path, collection=file.collection)
         for file in files
     ]  # fmt: skip
-    new = 0
-    with App(connector=SyncPsycopgConnector(**connection_settings())).open() as queue:
-        for start in range(0, len(jobs), _BATCH):
-            new += _defer(queue, jobs[start : start + _BATCH])
-            on_progress(min(start + _BATCH, len(jobs)))
-    return new
+    return _enqueue(jobs, on_progress)
 
 
 def enqueue_scans(source_ids: Iterable[int]) -> int:
@@ -118,15 +113,13 @@ def enqueue_scans(source_ids: Iterable[int]) -> int:
         )
         for source_id in source_ids
     ]
-    with App(connector=SyncPsycopgConnector(**connection_settings())).open() as queue:
-        return _defer(queue, jobs)
+    return _enqueue(jobs)
 
 
 def enqueue_fill(model: str) -> bool:
     """Defers a job that fills a model for a while; whether there was none waiting yet."""
     job = _job(INGEST_QUEUE, FILL_TASK, f"fill {model}", FILL_PRIORITY, model=model)
-    with App(connector=SyncPsycopgConnector(**connection_settings())).open() as queue:
-        return _defer(queue, [job]) > 0
+    return _enqueue([job]) > 0
 
 
 def files_in_queue(connection: Connection) -> set[str]:
@@ -161,10 +154,20 @@ def _job(
     )
 
 
-def _defer(queue: App, jobs: list[Job]) -> int:
-    """Defers jobs in one statement, or one by one if some of them are in the queue already."""
+def _enqueue(jobs: list[Job], on_progress: Callable[[int], None] = lambda _: None) -> int:
+    """Defers jobs and returns how many were new; without any, the database is not asked."""
     if not jobs:
         return 0
+    new = 0
+    with App(connector=SyncPsycopgConnector(**connection_settings())).open() as queue:
+        for start in range(0, len(jobs), _BATCH):
+            new += _defer(queue, jobs[start : start + _BATCH])
+            on_progress(min(start + _BATCH, len(jobs)))
+    return new
+
+
+def _defer(queue: App, jobs: list[Job]) -> int:
+    """Defers jobs in one statement, or one by one if some of them are in the queue already."""
     try:
         queue.job_manager.batch_defer_jobs(jobs=jobs)
     except AlreadyEnqueued:

@@ -4,25 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Engine,
-    any_,
-    delete,
-    func,
-    literal,
-    or_,
-    select,
-    true,
-    update,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, Engine, delete, func, or_, select, true, update
 
 from app.errors import BadRequestError
 from app.filters import video_filter
 from app.models import Video, VideoFile
 from app.queue import forget_files
+from app.rows import is_one_of, lock_videos, prefix_of
 
 
 @dataclass(frozen=True)
@@ -68,29 +56,25 @@ def remove_videos(engine: Engine, ids: Sequence[int]) -> int:
     Their files are not touched. Scans pass them over from now on, until they change or are
     indexed by name.
     """
-    # One array, because a statement takes no more than 65,535 parameters.
-    chosen = any_(literal(list(ids), ARRAY(BigInteger)))
+    chosen = is_one_of(Video.id, ids)
     with engine.begin() as connection:
-        # Videos first, then their files: the order in which workers lock them.
-        connection.execute(
-            select(Video.id).where(Video.id == chosen).order_by(Video.id).with_for_update()
-        )
+        lock_videos(connection, chosen)
         removed = connection.execute(
             update(VideoFile)
-            .where(VideoFile.video_id == chosen)
+            .where(is_one_of(VideoFile.video_id, ids))
             .values(video_id=None, state="removed", error=None)
             .returning(VideoFile.path)
         )
         forget_files(connection, list(removed.scalars()))
-        gone = connection.execute(delete(Video).where(Video.id == chosen).returning(Video.id))
+        gone = connection.execute(delete(Video).where(chosen).returning(Video.id))
         return len(gone.all())
 
 
 def _named(name: str) -> ColumnElement[bool]:
-    path = str(Path(name).absolute())
+    path = Path(name).absolute()
     file = select(VideoFile.path).where(
         VideoFile.video_id == Video.id,
-        or_(VideoFile.path == path, func.starts_with(VideoFile.path, f"{path.rstrip('/')}/")),
+        or_(VideoFile.path == str(path), func.starts_with(VideoFile.path, prefix_of(path))),
     )
     if name.isascii() and name.isdigit() and len(name) < 19:
         return or_(Video.id == int(name), file.exists())

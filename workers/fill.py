@@ -1,24 +1,19 @@
 """Fills a model: gives each frame of the library its vector, video by video, each wholly or not."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pgvector import HalfVector
-from PIL import Image
 from sqlalchemy import Connection, Engine, select
 
 from app.errors import MediaError
 from app.model_catalog import count_lacking, lacks
 from app.models import Frame, Video
-from workers.ingest import BATCH_SIZE, BATCHES_AHEAD
+from workers.embedding import Batches
 from workers.model import Model
 from workers.pictures import StoredVideo, decoded, stored_video, thumbnails
 from workers.vectors import vector_driver
@@ -80,7 +75,7 @@ class Filler:
         deadline = None if seconds is None else time.monotonic() + seconds
         self.report.is_complete = False
         while video_ids := self._next_round():
-            with _Batches(self.model, self._collect) as batches:
+            with Batches(self.model, self._collect) as batches:
                 for video_id in video_ids:
                     self._fill(batches, video_id)
                     if deadline is not None and time.monotonic() > deadline:
@@ -98,7 +93,7 @@ class Filler:
         self._show()
         return video_ids
 
-    def _fill(self, batches: "_Batches", video_id: int) -> None:
+    def _fill(self, batches: "Batches[_Item]", video_id: int) -> None:
         with self.engine.connect() as connection:
             video = stored_video(connection, video_id, lacks(self.model_id))
         if video is None:
@@ -107,14 +102,16 @@ class Filler:
             job = _Job(video)
             try:
                 with closing(decoded(path, video)) as pictures:
-                    batches.add(job, pictures)
+                    for frame_no, image in pictures:
+                        batches.add((job, frame_no), image)
                 return
             except MediaError:
                 # Size and time tell much, but not all.
                 self._abandon(job)
         job = _Job(video, by_thumbnails=True)
         try:
-            batches.add(job, thumbnails(self.engine, video.id, video.frames))
+            for frame_no, image in thumbnails(self.engine, video.id, video.frames):
+                batches.add((job, frame_no), image)
         except MediaError as error:
             self._abandon(job)
             self.report.failed[video.id] = f"{video.title}: {error}"
@@ -123,8 +120,9 @@ class Filler:
         job.is_abandoned = True
         self.embedded -= len(job.vectors)
 
-    def _collect(self, job: "_Job", frame_no: int, vector: NDArray[np.float16]) -> None:
+    def _collect(self, item: "_Item", vector: NDArray[np.float16]) -> None:
         """Takes in a frame's vector, and writes the video with the last of them."""
+        job, frame_no = item
         if job.is_abandoned:
             return
         job.vectors[frame_no] = vector
@@ -182,53 +180,5 @@ class _Job:
     is_abandoned: bool = False
 
 
-class _Batches:
-    """Embeds frames on a thread beside the decoding, in batches that reach across videos."""
-
-    def __init__(
-        self, model: Model, on_vector: Callable[[_Job, int, NDArray[np.float16]], None]
-    ) -> None:
-        self.model = model
-        self.on_vector = on_vector
-        self.batch: list[tuple[_Job, int, Image.Image]] = []
-        self.ahead: deque[
-            tuple[list[tuple[_Job, int, Image.Image]], Future[NDArray[np.float32]]]
-        ] = deque()
-        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedding")
-
-    def add(self, job: _Job, pictures: Iterable[tuple[int, Image.Image]]) -> None:
-        for frame_no, image in pictures:
-            self.batch.append((job, frame_no, image))
-            if len(self.batch) == BATCH_SIZE:
-                self._send()
-
-    def _send(self) -> None:
-        while len(self.ahead) >= BATCHES_AHEAD:
-            self._collect()
-        images = [image for _, _, image in self.batch]
-        self.ahead.append((self.batch, self.thread.submit(self.model.encode_images, images)))
-        self.batch = []
-
-    def _collect(self) -> None:
-        batch, future = self.ahead.popleft()
-        vectors = future.result().astype(np.float16)
-        for (job, frame_no, _), vector in zip(batch, vectors, strict=True):
-            self.on_vector(job, frame_no, vector)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if error is None:
-                if self.batch:
-                    self._send()
-                while self.ahead:
-                    self._collect()
-        finally:
-            self.thread.shutdown(cancel_futures=True)
+_Item = tuple[_Job, int]
+"""A frame of a video, by number."""

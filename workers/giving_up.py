@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from app.errors import MediaError
 from workers.attempts import begin_attempt, count_death
-from workers.library import content_hash, file_state, sampled_hash
+from workers.library import file_state
 from workers.links import Hashes, write_unread
 from workers.store import write_failure
 
@@ -27,7 +27,7 @@ def bury(engine: Engine, path: Path) -> int:
     deaths = count_death(engine, path)
     if deaths >= MAX_DEATHS:
         try:
-            state, hashes = file_state(path), Hashes(content_hash(path), sampled_hash(path))
+            state, hashes = file_state(path), Hashes.of(path)
         except MediaError as error:
             write_unread(engine, path, str(error))
         else:

@@ -1,16 +1,15 @@
 """Indexes one file: decode, scenes, frames and vectors at the same time, then one transaction."""
 
 import logging
-from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from psycopg import DataError
 from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import Engine
@@ -22,14 +21,13 @@ from workers.analysis import Progress, Sample
 from workers.attempts import Attempt, begin_attempt, release_attempt
 from workers.decoder import Decoder, DecoderLostError
 from workers.details import describe
+from workers.embedding import Batches
 from workers.library import (
     FileState,
-    content_hash,
     file_state,
     has_changed,
     is_gone,
     is_indexed,
-    sampled_hash,
 )
 from workers.links import Hashes, link_copy, write_unread
 from workers.model import Model
@@ -39,10 +37,6 @@ from workers.spool import IndexedFrame, Spool
 from workers.store import IndexedVideo, write_failure, write_video
 
 logger = logging.getLogger(__name__)
-
-BATCH_SIZE = 16
-# One batch is being embedded while the next one fills; more would only take memory.
-BATCHES_AHEAD = 2
 
 CHANGED = "was changed or went away while it was read; index it again when it rests"
 
@@ -90,7 +84,7 @@ class Ingester:
                 indexed = is_indexed(connection, path, state)
             if indexed:
                 return self._refresh(path)
-            hashes = Hashes(content_hash(path), sampled_hash(path))
+            hashes = Hashes.of(path)
         except MediaError as error:
             # Of what is gone there is nothing to tell; the next scan sees to what was known of it.
             if not is_gone(path):
@@ -172,8 +166,13 @@ class Ingester:
         # Looked at before they are read: what changes in between is read again the next time.
         sidecars = sidecar_state(path)
         with Spool(self.spool_folder) as spool:
-            with Embedding(self.model, spool) as embedding:
-                decoded = self.decoder.decode(path, self.sampling, embedding.add, on_progress)
+            with Batches(self.model, partial(_keep, spool)) as batches:
+                decoded = self.decoder.decode(
+                    path,
+                    self.sampling,
+                    lambda sample: batches.add(sample, sample.image),
+                    on_progress,
+                )
             if has_changed(path, state):
                 raise MediaError(CHANGED)
             info, analysis = decoded.info, decoded.analysis
@@ -201,51 +200,7 @@ class Ingester:
             )
 
 
-class Embedding:
-    """Turns samples into spooled frames, in batches, on a thread beside the decoding.
-
-    The model computes outside of Python's lock, so the decoding goes on meanwhile.
-    """
-
-    def __init__(self, model: Model, spool: Spool) -> None:
-        self.model = model
-        self.spool = spool
-        self.batch: list[Sample] = []
-        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="embedding")
-        self.ahead: deque[Future[None]] = deque()
-
-    def add(self, sample: Sample) -> None:
-        self.batch.append(sample)
-        if len(self.batch) == BATCH_SIZE:
-            self._send()
-
-    def _send(self) -> None:
-        while len(self.ahead) >= BATCHES_AHEAD:
-            self.ahead.popleft().result()
-        self.ahead.append(self.thread.submit(self._embed, self.batch))
-        self.batch = []
-
-    def _embed(self, samples: Sequence[Sample]) -> None:
-        vectors = self.model.encode_images([sample.image for sample in samples])
-        for sample, vector in zip(samples, vectors.astype(np.float16), strict=True):
-            self.spool.append(
-                IndexedFrame(sample.frame_no, sample.scene_no, sample.t_s, sample.thumbnail, vector)
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if error is None:
-                if self.batch:
-                    self._send()
-                for batch in self.ahead:
-                    batch.result()
-        finally:
-            self.thread.shutdown(cancel_futures=True)
+def _keep(spool: Spool, sample: Sample, vector: NDArray[np.float16]) -> None:
+    spool.append(
+        IndexedFrame(sample.frame_no, sample.scene_no, sample.t_s, sample.thumbnail, vector)
+    )

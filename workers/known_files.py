@@ -6,23 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Engine,
-    Text,
-    any_,
-    delete,
-    func,
-    literal,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Engine, delete, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from app.models import Video, VideoFile
+from app.rows import is_one_of, lock_videos, prefix_of
 
 
 @dataclass(frozen=True)
@@ -37,19 +25,6 @@ class Known:
     error: str | None
     video_id: int | None
     status: str | None
-
-
-@dataclass(frozen=True)
-class Alike:
-    """An indexed video that has a file of a certain size."""
-
-    video_id: int
-    sampled_hash: str | None
-
-
-def prefix_of(folder: Path) -> str:
-    """What the paths of all files in and below a folder begin with."""
-    return f"{str(folder).rstrip('/')}/"
 
 
 def files_below(engine: Engine, root: Path, leave_out: Collection[Path]) -> dict[str, Known]:
@@ -74,30 +49,25 @@ def files_below(engine: Engine, root: Path, leave_out: Collection[Path]) -> dict
     return {row.path: row for row in rows if not row.path.startswith(inner)}
 
 
-def of_sizes(engine: Engine, sizes_bytes: Collection[int]) -> dict[int, list[Alike]]:
-    """The indexed videos that have files of these sizes, by size."""
+def sampled_hashes(engine: Engine, sizes_bytes: Collection[int]) -> dict[int, set[str | None]]:
+    """The sampled hashes, where known, of indexed videos that have files of these sizes."""
     query = (
-        select(VideoFile.size_bytes, Video.id, Video.sampled_hash)
+        select(VideoFile.size_bytes, Video.sampled_hash)
         .join(Video, Video.id == VideoFile.video_id)
-        .where(
-            Video.status == "indexed",
-            VideoFile.size_bytes == any_(literal(list(sizes_bytes), ARRAY(BigInteger))),
-        )
-        .distinct()
+        .where(Video.status == "indexed", is_one_of(VideoFile.size_bytes, sizes_bytes))
     )
-    found: dict[int, list[Alike]] = defaultdict(list)
+    found: dict[int, set[str | None]] = defaultdict(set)
     with engine.connect() as connection:
-        for size_bytes, video_id, sampled_hash in connection.execute(query):
-            found[size_bytes or 0].append(Alike(video_id, sampled_hash))
+        for size_bytes, sampled_hash in connection.execute(query):
+            found[size_bytes or 0].add(sampled_hash)
     return found
 
 
-def show(engine: Engine, paths: Sequence[str]) -> Sequence[str]:
+def show(engine: Engine, paths: Collection[str]) -> Sequence[str]:
     """Has the videos of files that are back found again; returns those that belong to one."""
-    # One array, here and below, because a statement takes no more than 65,535 parameters.
-    among = VideoFile.path == any_(literal(list(paths), ARRAY(Text)))
+    among = is_one_of(VideoFile.path, paths)
     with engine.begin() as connection:
-        _lock_videos(connection, paths)
+        lock_videos(connection, Video.id.in_(select(VideoFile.video_id).where(among)))
         back = (
             update(VideoFile)
             .where(among, VideoFile.video_id.is_not(None))
@@ -107,31 +77,22 @@ def show(engine: Engine, paths: Sequence[str]) -> Sequence[str]:
         return connection.execute(back).scalars().all()
 
 
-def hide(engine: Engine, paths: Sequence[str]) -> Sequence[str]:
+def hide(engine: Engine, paths: Collection[str]) -> Sequence[str]:
     """Notes that files are gone; returns those that are missing now.
 
     Files of videos that have others are forgotten, and so are those of no video.
     """
-    array = any_(literal(list(paths), ARRAY(Text)))
-    gone = VideoFile.path == array
+    gone = is_one_of(VideoFile.path, paths)
     other = aliased(VideoFile)
     elsewhere = select(other.path).where(
-        other.video_id == VideoFile.video_id, other.state == "present", ~(other.path == array)
+        other.video_id == VideoFile.video_id,
+        other.state == "present",
+        ~is_one_of(other.path, paths),
     )
     with engine.begin() as connection:
-        _lock_videos(connection, paths)
+        lock_videos(connection, Video.id.in_(select(VideoFile.video_id).where(gone)))
         connection.execute(
             delete(VideoFile).where(gone, or_(VideoFile.video_id.is_(None), elsewhere.exists()))
         )
         missing = update(VideoFile).where(gone).values(state="missing").returning(VideoFile.path)
         return connection.execute(missing).scalars().all()
-
-
-def _lock_videos(connection: Connection, paths: Sequence[str]) -> None:
-    """Locks the files' videos before the files themselves: the order in which workers do."""
-    of_files = select(VideoFile.video_id).where(
-        VideoFile.path == any_(literal(list(paths), ARRAY(Text)))
-    )
-    connection.execute(
-        select(Video.id).where(Video.id.in_(of_files)).order_by(Video.id).with_for_update()
-    )

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from sqlalchemy import Connection, Engine, Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.models import Video, VideoFile
-from workers.library import FileState, is_gone
+from workers.library import FileState, content_hash, is_gone, sampled_hash
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,11 @@ class Hashes:
 
     content: str
     sampled: str
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Those of a file; raises MediaError if it cannot be read."""
+        return cls(content_hash(path), sampled_hash(path))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Scans a source: finds what is new, changed, moved or missing, and leaves the rest alone."""
 
-import logging
 import os
 import time
 from collections import Counter
@@ -16,14 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.errors import BadRequestError, MediaError
 from app.models import Source as SourceRow
 from app.queue import IngestJob, enqueue_ingest, files_in_queue
+from app.rows import prefix_of
 from app.sources import Source, globs, list_sources
-from workers.known_files import Alike, Known, files_below, hide, of_sizes, prefix_of, show
+from workers.known_files import Known, files_below, hide, sampled_hashes, show
 from workers.library import content_hash, is_gone, sampled_hash
 from workers.links import Linked, follow_folder, link_copy
 from workers.sidecars import sidecar_state
 from workers.walk import Seen, Walk, mount_of, walk
-
-logger = logging.getLogger(__name__)
 
 SETTLE_S = 10.0
 """A file whose size or modification time was another one so long ago is still being written."""
@@ -112,7 +110,7 @@ class _Scan:
         new, changed, touched = self._compare(seen.files, known)
         absent = self._absent(known, seen, offline)
         new = self._relink(new, absent)
-        for path in hide(self.engine, list(absent)):
+        for path in hide(self.engine, absent):
             self.report.add("missing", path)
         self._queue(new + changed, touched)
         for path, why in seen.unusable:
@@ -227,14 +225,12 @@ class _Scan:
         self.report.add("waiting", file.path, "is still being written")
         return []
 
-    def _absent(
-        self, known: dict[str, Known], seen: Walk, offline: Sequence[Path]
-    ) -> dict[str, int | None]:
-        """The known files that are gone, and the ids of their videos, if they have one."""
+    def _absent(self, known: dict[str, Known], seen: Walk, offline: Sequence[Path]) -> set[str]:
+        """The known files that are gone."""
         found = {str(file.path) for file in seen.files}
         unseen = tuple(map(prefix_of, (*seen.unreadable, *offline)))
         return {
-            path: row.video_id
+            path
             for path, row in known.items()
             if path not in found
             and row.state != "missing"
@@ -243,14 +239,14 @@ class _Scan:
             and is_gone(Path(path))
         }
 
-    def _relink(self, new: Sequence[Seen], absent: dict[str, int | None]) -> list[Seen]:
+    def _relink(self, new: Sequence[Seen], absent: set[str]) -> list[Seen]:
         """Links files that have an indexed video's content to it; returns the others."""
-        candidates = of_sizes(self.engine, {file.state.size_bytes for file in new})
+        alike = sampled_hashes(self.engine, {file.state.size_bytes for file in new})
         unknown = []
         for count, file in enumerate(new):
             self.on_progress("comparing", count)
             try:
-                linked = self._link(file, candidates[file.state.size_bytes])
+                linked = self._link(file, alike[file.state.size_bytes])
             except MediaError:
                 # Whoever indexes it will say why it cannot be read.
                 linked = None
@@ -263,11 +259,9 @@ class _Scan:
                 self.report.add("copies", file.path, linked.reason)
         return unknown
 
-    def _link(self, file: Seen, candidates: Sequence[Alike]) -> Linked | None:
-        if not candidates:
-            return None
-        sampled = sampled_hash(file.path)
-        if all(row.sampled_hash not in (sampled, None) for row in candidates):
+    def _link(self, file: Seen, alike: set[str | None]) -> Linked | None:
+        """Links a file if one of the videos whose sampled hashes these are has its content."""
+        if not alike or alike.isdisjoint({sampled_hash(file.path), None}):
             return None
         return link_copy(self.engine, file.path, file.state, content_hash(file.path))
 

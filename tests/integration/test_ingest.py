@@ -27,7 +27,7 @@ from workers.attempts import begin_attempt
 from workers.decoder import Decoder
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Outcome
-from workers.library import content_hash, file_state, sampled_hash
+from workers.library import file_state
 from workers.links import Hashes
 from workers.model import TINY, Model, load
 from workers.store import write_failure
@@ -172,7 +172,7 @@ def test_a_failure_leaves_alone_what_another_process_has_indexed(
 ) -> None:
     ingest(clip)
     copy = tmp_path / "copy.mp4"
-    hashes, state = Hashes(content_hash(clip), sampled_hash(clip)), file_state(clip)
+    hashes, state = Hashes.of(clip), file_state(clip)
     attempt = begin_attempt(engine, copy, state, hashes)
 
     write_failure(engine, copy, "was changed", state, hashes, attempt)

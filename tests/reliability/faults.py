@@ -47,14 +47,6 @@ class Tally:
     duplicated: int
     visible_halves: int
 
-    def keep(self) -> "Tally":
-        """Prints the row, and adds it to the file that the environment names, if it does."""
-        print(dumps(asdict(self)))
-        if name := os.environ.get(REPORT):
-            with Path(name).open("a") as report:
-                report.write(dumps(asdict(self)) + "\n")
-        return self
-
 
 def add_clips(folder: Path, seeds: range) -> list[Path]:
     """Videos of one to three seconds, each unlike the others."""
@@ -122,6 +114,24 @@ class Watch:
         self._done.set()
         self._thread.join()
         assert self.looks, "nobody could look for halves"
+
+
+def tally_up(engine: Engine, watch: Watch, fault: str, injected: int, files: list[Path]) -> Tally:
+    """Counts, prints the row, and adds it to the file that the environment names, if it does."""
+    tally = Tally(
+        fault,
+        injected,
+        len(files),
+        len(lost(engine, files)),
+        duplicated(engine, files),
+        watch.halves,
+    )
+    row = dumps(asdict(tally))
+    print(row)
+    if name := os.environ.get(REPORT):
+        with Path(name).open("a") as report:
+            report.write(f"{row}\n")
+    return tally
 
 
 @contextmanager

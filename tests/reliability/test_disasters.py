@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 from app.db import engine_for
 from app.embedded import EmbeddedPostgres
 from tests.command import sceneql
-from tests.reliability.faults import Tally, Watch, add_clips, duplicated, lost, wait_until_idle
+from tests.reliability.faults import Watch, add_clips, tally_up, wait_until_idle
 
 SEED = 20261121
 START_TIMEOUT_S = 120
@@ -107,14 +107,7 @@ def test_postgres_that_is_killed_loses_nothing(
                 # The page is asked all the time; it answers again as soon as Postgres does.
                 system.wait_until_well()
             wait_until_idle(engine, 300)
-        tally = Tally(
-            "kill -9 of Postgres",
-            kills,
-            clips,
-            len(lost(engine, files)),
-            duplicated(engine, files),
-            watch.halves,
-        ).keep()
+        tally = tally_up(engine, watch, "kill -9 of Postgres", kills, files)
         found = sceneql("search", "a red circle", "--json")
     assert (tally.lost, tally.duplicated, tally.visible_halves) == (0, 0, 0)
     assert json.loads(found.stdout)["hits"]
@@ -166,12 +159,5 @@ def test_a_full_disk_stops_the_work_until_there_is_room_again(
                 system.wait_until_well()
                 time.sleep(3)
             wait_until_idle(engine, 600)
-        tally = Tally(
-            "disk full, database and spool",
-            fills,
-            len(files),
-            len(lost(engine, files)),
-            duplicated(engine, files),
-            watch.halves,
-        ).keep()
+        tally = tally_up(engine, watch, "disk full, database and spool", fills, files)
     assert (tally.lost, tally.duplicated, tally.visible_halves) == (0, 0, 0)

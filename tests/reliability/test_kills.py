@@ -13,19 +13,18 @@ from sqlalchemy import Engine, text
 from app.config import Settings
 from app.queue import IngestJob, enqueue_ingest
 from tests.reliability.faults import (
-    Tally,
     Watch,
     add_clips,
     count,
-    duplicated,
     lost,
     revive,
+    tally_up,
     wait_until_idle,
     worker,
 )
 from workers.attempts import begin_attempt
 from workers.giving_up import GIVEN_UP, MAX_DEATHS, bury
-from workers.library import content_hash, file_state, sampled_hash
+from workers.library import file_state
 from workers.links import Hashes
 
 SEED = 20261121
@@ -87,14 +86,7 @@ def test_a_worker_that_is_killed_at_random_moments_loses_nothing(
         with worker(environment), worker(environment):
             wait_until_idle(engine)
 
-    tally = Tally(
-        "kill -9 of the ingest worker",
-        kills,
-        clips,
-        len(lost(engine, files)),
-        duplicated(engine, files),
-        watch.halves,
-    ).keep()
+    tally = tally_up(engine, watch, "kill -9 of the ingest worker", kills, files)
     assert (tally.lost, tally.duplicated, tally.visible_halves) == (0, 0, 0)
 
 
@@ -128,7 +120,7 @@ def test_a_file_over_which_workers_die_is_given_up_with_the_reason(
     engine: Engine, tmp_path: Path
 ) -> None:
     (file,) = add_clips(tmp_path, range(1))
-    hashes = Hashes(content_hash(file), sampled_hash(file))
+    hashes = Hashes.of(file)
 
     deaths = []
     for _ in range(MAX_DEATHS):

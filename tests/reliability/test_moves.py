@@ -12,7 +12,13 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.sampling import Sampling
 from app.sources import Rules, add_source, find_source
-from tests.reliability.faults import Tally, Watch, count, duplicated, lost, wait_until_idle, worker
+from tests.reliability.faults import (
+    Watch,
+    count,
+    tally_up,
+    wait_until_idle,
+    worker,
+)
 from workers.decoder import Decoder
 from workers.index_model import claim
 from workers.ingest import Ingester
@@ -65,14 +71,7 @@ def test_moved_files_are_found_again_without_being_indexed_anew(
     with Watch(engine) as watch:
         report = scan(engine, find_source(engine, str(root)))
 
-    tally = Tally(
-        "files moved and renamed",
-        number,
-        number,
-        len(lost(engine, moved)),
-        duplicated(engine, moved),
-        watch.halves,
-    ).keep()
+    tally = tally_up(engine, watch, "files moved and renamed", number, moved)
     assert report.counts["moved"] == number
     assert report.counts["queued"] == 0
     assert count(engine, latest) == indexed_at
@@ -116,14 +115,7 @@ def test_a_huge_import_goes_through_and_takes_no_more_memory_on_the_way(
             }
         )
     )
-    tally = Tally(
-        "import of tiny GIFs",
-        0,
-        number,
-        len(lost(engine, files)),
-        duplicated(engine, files),
-        watch.halves,
-    ).keep()
+    tally = tally_up(engine, watch, "import of tiny GIFs", 0, files)
     assert (tally.lost, tally.duplicated, tally.visible_halves) == (0, 0, 0)
     assert memory_kb[-1] < 1.1 * memory_kb[half], "the worker's memory grows with what it did"
 

@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "app.migrate": ("app.config", "app.errors", "migrations", "sql"),
     "app.queue": ("app.db",),
     "app.sampling": ("app.errors",),
-    "app.removal": ("app.errors", "app.filters", "app.models", "app.queue"),
+    "app.rows": ("app.models",),
+    "app.removal": ("app.errors", "app.filters", "app.models", "app.queue", "app.rows"),
     "app.sources": ("app.errors", "app.models", "app.sampling"),
     "app.locks": ("app.errors",),
     "app.model_catalog": ("app.errors", "app.locks", "app.models"),
@@ -58,7 +59,8 @@ MAY_IMPORT = {
     "workers.model": ("app.errors", "workers"),
     "workers": ("app.config", "app.db", "app.catalog", "app.errors", "app.failures", "app.locks",
                 "app.logs", "app.migrate", "app.model_catalog", "app.model_switch", "app.models",
-                "app.queue", "app.sampling", "app.sources", "app.supervisor", "workers"),
+                "app.queue", "app.rows", "app.sampling", "app.sources", "app.supervisor",
+                "workers"),
 }  # fmt: skip
 
 HEAVY = ("torch", "torchvision", "open_clip", "cv2", "av", "scenedetect")
