@@ -26,6 +26,7 @@ export async function show(address, body = null) {
   part("results").ariaBusy = null;
   if (page) {
     swap(page.document);
+    document.dispatchEvent(new Event("shown"));
     return page.address;
   }
   part("summary").textContent = "";
@@ -42,6 +43,7 @@ export async function refresh() {
   const page = await load(location.href, null, signal);
   if (page && !signal.aborted && page.document.body.dataset.view === document.body.dataset.view) {
     swap(page.document, ["results"]);
+    document.dispatchEvent(new Event("shown"));
   }
 }
 
