@@ -352,5 +352,7 @@ class KeptRanking(Base):
     )
     kept_at: Mapped[datetime] = mapped_column(server_default=func.now())
     hits: Mapped[list[list[Any]]] = mapped_column(
-        JSONB, comment="Video, frame, similarity, z, matched_by and is_exact of each hit."
+        JSONB,
+        comment="Video, frame, similarity, z, matched_by and is_exact of each hit, and frame, "
+        "similarity and z of what follows it.",
     )

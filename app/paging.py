@@ -7,22 +7,24 @@ between. What is kept are keys and scores; titles and paths are read afresh.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, Engine, delete, func, insert, select, tuple_
 
 from app.errors import BadRequestError
 from app.models import Frame, KeptRanking, Scene, Video
-from app.search import Hit
+from app.search import Hit, Then
 
 KEPT_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some hits of a kept ranking, and how many it has in all."""
+    """Some hits of a kept ranking, the place of each in it from 0, and how many it has in all."""
 
     hits: tuple[Hit, ...]
+    places: tuple[int, ...]
     total: int
 
 
@@ -36,6 +38,7 @@ def keep(engine: Engine, hits: Sequence[Hit]) -> UUID:
             hit.z,
             list(hit.matched_by),
             hit.is_exact,
+            *([hit.then.frame_no, hit.then.similarity, hit.then.z] if hit.then else []),
         ]
         for hit in hits
     ]
@@ -60,44 +63,66 @@ def page(engine: Engine, token: UUID, *, offset: int, limit: int) -> Page:
         if kept is None:
             raise BadRequestError("this answer is no longer kept; ask the question again")
         wanted = kept[offset : offset + limit]
-        rows = connection.execute(
-            select(
-                Frame.video_id,
-                Frame.frame_no,
-                Frame.scene_no,
-                Frame.t_s,
-                Scene.start_s,
-                Scene.end_s,
-                Scene.said,
-                Video.title,
-                Video.path,
-                Video.collection,
-                Video.tags,
-                Video.recorded_at,
-                Video.duration_s,
-                Video.indexed_at,
-            )
-            .join(Video, Video.id == Frame.video_id)
-            .join(Scene, (Scene.video_id == Frame.video_id) & (Scene.scene_no == Frame.scene_no))
-            .where(
-                tuple_(Frame.video_id, Frame.frame_no).in_([tuple(hit[:2]) for hit in wanted]),
-                Video.path.is_not(None),
-                Video.status == "indexed",
-            )
-        ).all()
-    found = {(row.video_id, row.frame_no): row._mapping for row in rows}
-    hits = tuple(
-        Hit(
-            **{
-                **found[video_id, frame_no],
-                "tags": tuple(found[video_id, frame_no]["tags"]),
-                "similarity": similarity,
-                "z": z,
-                "matched_by": tuple(matched_by),
-                "is_exact": is_exact,
-            }
+        facts = _facts_of_frames(connection, wanted)
+    found = {
+        place: _hit(row, facts)
+        for place, row in enumerate(wanted, offset)
+        if (row[0], row[1]) in facts and (len(row) < 9 or (row[0], row[6]) in facts)
+    }
+    return Page(tuple(found.values()), tuple(found), len(kept))
+
+
+def _facts_of_frames(
+    connection: Connection, kept: Sequence[Sequence[Any]]
+) -> dict[tuple[int, int], dict[str, Any]]:
+    """What is known of the kept hits' frames that can still be seen, by video and frame number."""
+    keys = [(row[0], frame_no) for row in kept for frame_no in (row[1], *row[6:7])]
+    rows = connection.execute(
+        select(
+            Frame.video_id,
+            Frame.frame_no,
+            Frame.scene_no,
+            Frame.t_s,
+            Scene.start_s,
+            Scene.end_s,
+            Scene.said,
+            Video.title,
+            Video.path,
+            Video.collection,
+            Video.tags,
+            Video.recorded_at,
+            Video.duration_s,
+            Video.indexed_at,
         )
-        for video_id, frame_no, similarity, z, matched_by, is_exact in wanted
-        if (video_id, frame_no) in found
+        .join(Video, Video.id == Frame.video_id)
+        .join(Scene, (Scene.video_id == Frame.video_id) & (Scene.scene_no == Frame.scene_no))
+        .where(
+            tuple_(Frame.video_id, Frame.frame_no).in_(keys),
+            Video.path.is_not(None),
+            Video.status == "indexed",
+        )
     )
-    return Page(hits, len(kept))
+    return {(row.video_id, row.frame_no): dict(row._mapping) for row in rows}
+
+
+def _hit(row: Sequence[Any], facts: dict[tuple[int, int], dict[str, Any]]) -> Hit:
+    video_id, frame_no, similarity, z, matched_by, is_exact, *follows = row
+    known = facts[video_id, frame_no]
+    then = None
+    end_s = known["end_s"]
+    if follows:
+        frame = facts[video_id, follows[0]]
+        then = Then(frame["scene_no"], frame["frame_no"], frame["t_s"], *follows[1:])
+        end_s = frame["end_s"]
+    return Hit(
+        **{
+            **known,
+            "tags": tuple(known["tags"]),
+            "end_s": end_s,
+            "similarity": similarity,
+            "z": z,
+            "matched_by": tuple(matched_by),
+            "is_exact": is_exact,
+            "then": then,
+        }
+    )

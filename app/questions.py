@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 import psycopg
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from app.config import get_settings
@@ -30,7 +31,7 @@ ERRORS: dict[str, type[SceneqlError]] = {
 
 
 @dataclass(frozen=True)
-class Question:
+class Asked:
     """A question that has its vector, by the key that the SQL functions know it by."""
 
     kind: str
@@ -38,7 +39,7 @@ class Question:
     unknown_words: tuple[str, ...]
 
 
-def ask(connection: Connection, payload: str | bytes) -> Question:
+def ask(connection: Connection, payload: str | bytes) -> Asked:
     """Has words or a picture file turned into a vector, unless it is at hand already.
 
     The connection must be in autocommit. Raises BadRequestError for what no embedder can read,
@@ -50,6 +51,30 @@ def ask(connection: Connection, payload: str | bytes) -> Question:
         request = connection.execute(
             text("SELECT request_embedding(:kind, :payload)"), {"kind": kind, "payload": data}
         ).scalar_one()
+    return _answered(connection, kind, request)
+
+
+def ask_again(connection: Connection, key: str) -> Asked:
+    """Has a picture that was asked with before turned into a vector, if need be; as `ask` does.
+
+    Raises BadRequestError, besides, if the picture is no longer kept.
+    """
+    with sql_errors():
+        request = connection.execute(
+            text(
+                "SELECT request_embedding(kind, payload) FROM query_embeddings "
+                "WHERE kind = 'image' AND key = :key LIMIT 1"
+            ),
+            {"key": key},
+        ).scalar_one_or_none()
+    if request is None:
+        raise BadRequestError("this picture is no longer kept; pick, paste or drop it again")
+    return _answered(connection, "image", request)
+
+
+def _answered(connection: Connection, kind: str, request: UUID) -> Asked:
+    """What was requested once it is there; asks for patience only if an embedder is running."""
+    with sql_errors():
         state = text(
             "SELECT a.*, embedder_running() AS attended FROM embedding_answer(:request) AS a"
         )
@@ -68,7 +93,27 @@ def ask(connection: Connection, payload: str | bytes) -> Question:
             answer = connection.execute(state, {"request": request}).one()
         if answer.error is not None:
             raise BadRequestError(answer.error)
-    return Question(kind, answer.key, tuple(answer.unknown_words))
+    return Asked(kind, answer.key, tuple(answer.unknown_words))
+
+
+def keep_picture(engine: Engine, picture: bytes) -> str:
+    """Keeps a picture to ask with, for a month after it was last asked; returns its key.
+
+    Raises what `ask` raises: a picture that nobody can read is not kept.
+    """
+    with engine.connect() as connection:
+        return ask(connection.execution_options(isolation_level="AUTOCOMMIT"), picture).key
+
+
+def kept_picture(engine: Engine, key: str) -> bytes | None:
+    """The bytes of a picture that was asked with, or None if it is no longer kept."""
+    wanted = text(
+        "SELECT payload FROM query_embeddings "
+        "WHERE kind = 'image' AND key = :key AND answered_at IS NOT NULL AND error IS NULL LIMIT 1"
+    )
+    with engine.connect() as connection:
+        payload: bytes | None = connection.execute(wanted, {"key": key}).scalar_one_or_none()
+        return payload
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What follows, resembles or copies something in the library, by the SQL functions."""
+"""What resembles or copies something in the library, by the SQL functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -23,37 +23,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, BIT
 from sqlalchemy.types import TypeEngine
 
-from app.errors import BadRequestError
-from app.filters import video_filter
-from app.questions import ask, one_model, sql_errors
-from app.search import check_limit, terms, within
-
-MAX_GAP_S = 60.0
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A frame that answers one question, and a later one of the same video that answers another.
-
-    `start_s` and `end_s` are those of the two scenes together.
-    """
-
-    video_id: int
-    title: str
-    path: str
-    start_s: float
-    end_s: float
-    first_scene_no: int
-    first_frame_no: int
-    first_t_s: float
-    first_similarity: float
-    first_z: float | None
-    then_scene_no: int
-    then_frame_no: int
-    then_t_s: float
-    then_similarity: float
-    then_z: float | None
-    is_exact: bool
+from app.asking import check_limit
+from app.questions import one_model, sql_errors
+from app.ranking import within
 
 
 @dataclass(frozen=True)
@@ -93,56 +65,14 @@ class Copy:
     agreement: float
 
 
-_Row = TypeVar("_Row", Pair, SimilarVideo, Copy)
+_Row = TypeVar("_Row", SimilarVideo, Copy)
 
 _SQL_TYPES: dict[Any, type[TypeEngine[Any]]] = {
     int: Integer,
     float: Double,
-    float | None: Double,
     str: Text,
     bool: Boolean,
 }
-
-
-def search_sequence(
-    engine: Engine,
-    first: str,
-    then: str,
-    *,
-    max_gap_s: float = MAX_GAP_S,
-    where: str | None = None,
-    limit: int = 20,
-    min_z: float | None = None,
-    exact: bool = False,
-) -> tuple[Pair, ...]:
-    """Where what the first words say is followed by what the others say, best first.
-
-    Raises what app.search.search raises.
-    """
-    check_limit(limit)
-    if not max_gap_s > 0:
-        raise BadRequestError(f"the gap is {max_gap_s:g} s; it must be above 0")
-    condition = video_filter(where)
-    with engine.connect() as connection:
-        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-        for words in (first, then):
-            asked = terms(connection, words)
-            if not asked:
-                raise BadRequestError(
-                    "a sequence needs words for what comes first and what follows"
-                )
-            for term in asked:
-                ask(connection, term)
-        ranking = func.rank_sequences(
-            func.hybrid_vector(first),
-            func.hybrid_vector(then),
-            max_gap_s,
-            limit,
-            within(where, condition),
-            min_z,
-            exact,
-        )
-        return _rows(connection, ranking, Pair)
 
 
 def similar_videos(
@@ -155,9 +85,9 @@ def similar_videos(
 ) -> tuple[SimilarVideo, ...]:
     """The videos most like one of the library, most alike first; raises BadRequestError."""
     check_limit(limit)
-    condition = video_filter(where)
+    held = within(where or "")
     with engine.connect() as connection:
-        ranking = func.similar_videos(video_id, limit, within(where, condition), exact)
+        ranking = func.similar_videos(video_id, limit, held, exact)
         return _rows(connection, ranking, SimilarVideo)
 
 

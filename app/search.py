@@ -1,70 +1,38 @@
-"""Searches by the SQL functions: a question and a filter in, typed hits out."""
+"""Answers questions by the SQL functions: a question in, typed hits out."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    ColumnElement,
-    Connection,
-    Double,
-    Engine,
-    Function,
-    Integer,
-    Text,
-    column,
-    func,
-    literal,
-    null,
-    select,
-    true,
-)
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import Connection, Engine, func, select
 
+from app.asking import Question
 from app.catalog import ActiveModel, active_model
 from app.errors import BadRequestError, EmbedderAbsentError
-from app.filters import video_filter
-from app.models import Scene, Video
-from app.questions import ask, one_model, sql_errors, text_bytes
-
-MAX_LIMIT = 1000
-MOMENTS_EACH = 3
-
-# What comes first where videos are ranked.
-VIDEO_COLUMNS = (column("video_rank", Integer), column("video_similarity", Double))
-
-# What the functions that return moment_hit give.
-MOMENT_COLUMNS = (
-    column("rank", Integer),
-    column("video_id", BigInteger),
-    column("title", Text),
-    column("path", Text),
-    column("scene_no", Integer),
-    column("start_s", Double),
-    column("end_s", Double),
-    column("frame_no", Integer),
-    column("t_s", Double),
-    column("similarity", Double),
-    column("z", Double),
-    column("matched_by", ARRAY(Text)),
-    column("is_exact", Boolean),
-)
+from app.models import Video
+from app.questions import Asked, ask, ask_again, one_model, sql_errors, text_bytes
+from app.ranking import held_by, statement_of, within
 
 
 @dataclass(frozen=True)
-class FrameKey:
-    """A frame of the library."""
+class Then:
+    """What follows a hit: the frame that answers what was asked to happen next."""
 
-    video_id: int
+    scene_no: int
     frame_no: int
+    t_s: float
+    similarity: float
+    z: float | None
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A scene that answers the question, shown by its best frame."""
+    """A scene or a frame that answers the question, shown by its best frame.
+
+    `start_s` and `end_s` are those of the scene; with what follows, of both scenes together.
+    """
 
     video_id: int
     title: str
@@ -87,142 +55,112 @@ class Hit:
     """Of picture, words and subtitles, what was found."""
     is_exact: bool
     indexed_at: datetime
+    then: Then | None = None
+
+    @property
+    def can_be_cut(self) -> bool:
+        """Whether the hit was found by its looks alone, so that a cut-off may leave it out."""
+        return self.matched_by == ("picture",)
+
+    def stands_out(self, min_z: float | None) -> bool:
+        """Whether a cut-off leaves the hit in; with what follows, both have to stand out."""
+        if min_z is None or not self.can_be_cut:
+            return True
+        scores = [self.z] if self.then is None else [self.z, self.then.z]
+        return all(z is None or z >= min_z for z in scores)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The hits, best first, and what a person should know about them."""
+    """The hits in their order, and what a person should know about them.
+
+    `image_key` is the picture's name in SQL: image_vector(image_key).
+    """
 
     hits: tuple[Hit, ...]
     unknown_words: tuple[str, ...]
     model: str
     warnings: tuple[str, ...]
     seconds: float
+    image_key: str | None = None
 
 
-def search(
-    engine: Engine,
-    *,
-    text: str | None = None,
-    image: bytes | None = None,
-    keywords: str | None = None,
-    like: FrameKey | None = None,
-    where: str | None = None,
-    limit: int = 20,
-    by_video: bool = False,
-    min_similarity: float | None = None,
-    min_z: float | None = None,
-    exact: bool = False,
-) -> Answer:
-    """The scenes nearest to the words, the picture, or both together, best first.
+def search(engine: Engine, question: Question) -> Answer:
+    """The scenes that answer a question, best first; a scene counts by its best frame.
 
-    A scene counts by its best frame. In the words, -this is what is not wanted. `keywords` are
-    looked for in titles, tags and subtitles as well. `like` asks for what looks like a frame of the
-    library, and for nothing else. `where` is a filter as app.filters reads it. `by_video` gives at
-    most `limit` videos, a video's best scenes one after the other. `min_similarity` and `min_z`
-    leave out what answers less; `min_z` keeps what keywords found. Raises BadRequestError,
-    EmptyIndexError, and if the question is new EmbedderAbsentError or EmbedderTimeoutError.
+    Raises BadRequestError, EmptyIndexError, and if the question is new EmbedderAbsentError or
+    EmbedderTimeoutError.
     """
     started = time.monotonic()
-    check_limit(limit)
-    words, sought = (text or "").strip(), (keywords or "").strip()
-    if like is not None and (words or sought or image is not None):
-        raise BadRequestError("ask for what is like a frame, or for words and pictures, not both")
-    if by_video and sought:
-        raise BadRequestError("keywords find scenes; ask for them without grouping by video")
-    if min_similarity is not None and sought:
-        raise BadRequestError("keywords have no similarity; leave out either them or the least one")
-    # Before anybody is troubled with the question.
-    condition = video_filter(where)
+    if question.is_empty:
+        raise BadRequestError("the question is empty; ask for something, such as: a red circle")
+    # A broken filter shows before anybody is troubled with the question.
+    within(question.where, question.filters)
     with engine.connect() as connection:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-        asked = terms(connection, words)
-        if not asked and not sought and image is None and like is None:
-            raise BadRequestError("the question is empty; ask for something, such as: a red circle")
-        questions: list[str | bytes] = [*asked, *([] if image is None else [image])]
-        answers = [ask(connection, question) for question in questions]
-        key = None if image is None else answers[-1].key
-        vector = (
-            func.frame_vector(like.video_id, like.frame_no)
-            if like is not None
-            else func.hybrid_vector(words or None, key)
-        )
-        held = within(where, condition)
-        if by_video:
-            ranking = func.rank_videos(vector, limit, held, MOMENTS_EACH, "max", min_z, exact)
-        elif sought:
-            # No weights of its own: those that the function has by default.
-            ranking = func.search_hybrid(
-                words or None, sought, key, literal({}, JSONB), limit, held, min_z, exact
-            )
-        else:
-            ranking = func.rank_scenes(vector, limit, held, min_z, exact)
+        asked, question = make_ready(connection, question)
 
         def ranked() -> tuple[tuple[Hit, ...], ActiveModel | None]:
             with sql_errors(), one_model(connection):
-                hits = _hits(connection, ranking, by_video, min_similarity)
-                return hits, active_model(connection)
+                rows = connection.execute(statement_of(question)).all()
+                return tuple(_hit(row._mapping) for row in rows), active_model(connection)
 
         try:
             hits, model = ranked()
         except EmbedderAbsentError:
             # The index was switched to another model just after the question was answered.
-            answers = [ask(connection, question) for question in questions]
+            asked, question = make_ready(connection, question)
             hits, model = ranked()
     return Answer(
         hits=hits,
-        unknown_words=tuple(word for answer in answers for word in answer.unknown_words),
+        unknown_words=tuple(word for answer in asked for word in answer.unknown_words),
         model=str(model) if model else "",
         warnings=(model.warning,) if model and model.warning else (),
         seconds=time.monotonic() - started,
+        image_key=str(question.image) if question.image else None,
     )
 
 
-def check_limit(limit: int) -> None:
-    """Raises BadRequestError for a number of hits that cannot be asked for."""
-    if not 1 <= limit <= MAX_LIMIT:
-        raise BadRequestError(
-            f"the limit is {limit}; between 1 and {MAX_LIMIT:,} hits can be asked"
-        )
+def count_held(engine: Engine, question: Question) -> int:
+    """How many videos, hidden and failed ones too, the filters of a question hold."""
+    with engine.connect() as connection:
+        wanted = select(func.count()).select_from(Video).where(held_by(question))
+        return connection.execute(wanted).scalar_one()
 
 
-def terms(connection: Connection, words: str) -> list[str]:
+def make_ready(connection: Connection, question: Question) -> tuple[list[Asked], Question]:
+    """Has everything in the question turned into vectors; its picture is a key from then on.
+
+    The connection must be in autocommit. Raises what `search` raises.
+    """
+    words = [question.text, question.then]
+    asked = [ask(connection, term) for part in words for term in terms(connection, part)]
+    if question.image:
+        if isinstance(question.image, str):
+            picture = ask_again(connection, question.image)
+        else:
+            picture = ask(connection, question.image)
+        asked.append(picture)
+        question = replace(question, image=picture.key)
+    return asked, question
+
+
+def terms(connection: Connection, words: str) -> Sequence[str]:
     """The parts of a question that need a vector each: what is wanted, and each -this."""
     if not words.strip():
         return []
     text_bytes(words)
     parts = func.query_terms(words).table_valued("term", name="part")
-    return list(connection.execute(select(parts.c.term)).scalars())
+    return connection.execute(select(parts.c.term)).scalars().all()
 
 
-def within(where: str | None, condition: ColumnElement[bool]) -> ColumnElement[Any]:
-    """The ids of the videos that the filter holds; without a filter no array is built."""
-    if where is None or not where.strip():
-        return null()
-    return func.array(select(Video.id).where(condition).scalar_subquery(), type_=ARRAY(BigInteger))
-
-
-def _hits(
-    connection: Connection, ranking: Function[Any], by_video: bool, min_similarity: float | None
-) -> tuple[Hit, ...]:
-    columns = (*VIDEO_COLUMNS, *MOMENT_COLUMNS) if by_video else MOMENT_COLUMNS
-    hit = ranking.table_valued(*columns, name="hit")
-    rows = connection.execute(
-        select(
-            *(hit.c[column.name] for column in MOMENT_COLUMNS if column.name != "rank"),
-            Video.collection,
-            Video.tags,
-            Video.recorded_at,
-            Video.duration_s,
-            Video.indexed_at,
-            Scene.said,
-        )
-        .join(Video, Video.id == hit.c.video_id)
-        .join(Scene, (Scene.video_id == hit.c.video_id) & (Scene.scene_no == hit.c.scene_no))
-        .where(true() if min_similarity is None else hit.c.similarity >= min_similarity)
-        .order_by(*([hit.c.video_rank] if by_video else []), hit.c.rank)
-    )
-    return tuple(
-        Hit(**{**row._mapping, "tags": tuple(row.tags), "matched_by": tuple(row.matched_by)})
-        for row in rows
-    )
+def _hit(row: Any) -> Hit:
+    facts = {**row, "tags": tuple(row["tags"])}
+    facts.pop("rank")
+    facts.pop("video_rank", None)
+    if "matched_by" in facts:
+        return Hit(**{**facts, "matched_by": tuple(facts["matched_by"])})
+    names = ("scene_no", "frame_no", "t_s", "similarity", "z")
+    first = {name: facts.pop(f"first_{name}") for name in names}
+    then = Then(**{name: facts.pop(f"then_{name}") for name in names})
+    return Hit(**facts, **first, matched_by=("picture",), then=then)

@@ -11,6 +11,7 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from app import catalog
+from app.asking import Question
 from app.cli.children import run, temporary_embedder, worker_command
 from app.cli.database import open_database
 from app.cli.search import read_image, table_of
@@ -85,7 +86,10 @@ def _render(folder: Path) -> list[Task]:
 
 def _is_right(engine: Engine, task: Task, console: Console) -> bool:
     image = read_image(Path(task.image)) if task.image else None
-    answer = search(engine, text=task.text, image=image, where=task.where, limit=HITS_SHOWN)
+    question = Question(
+        text=task.text or "", image=image or "", where=task.where or "", limit=HITS_SHOWN
+    )
+    answer = search(engine, question)
     right = any(
         hit.path == task.path and hit.start_s <= task.t_s < hit.end_s for hit in answer.hits[:1]
     )

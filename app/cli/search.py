@@ -15,14 +15,14 @@ from rich.text import Text
 from sqlalchemy import Engine
 
 from app import search as searching
+from app.asking import GROUPS, MAX_GAP_S, FrameKey, Group, Question
 from app.catalog import find_video, frame_at
 from app.cli.children import temporary_embedder
 from app.cli.database import open_database
 from app.cli.sheet import save_sheet
 from app.cli.wording import clock, score, span
 from app.errors import BadRequestError, EmbedderAbsentError
-from app.related import MAX_GAP_S, Pair, search_sequence
-from app.search import Answer, FrameKey, Hit
+from app.search import Answer, Hit
 
 Asked = TypeVar("Asked")
 
@@ -53,10 +53,10 @@ Asked = TypeVar("Asked")
 )
 @click.option(
     "--group",
-    type=click.Choice(["scene", "video"]),
+    type=click.Choice(GROUPS),
     default="scene",
     show_default=True,
-    help="List scenes, or videos with their best scenes.",
+    help="List scenes, videos with their best scenes, or every frame by itself.",
 )
 @click.option(
     "--min-similarity",
@@ -84,7 +84,7 @@ def search(
     like: str | None,
     then: str | None,
     gap: float,
-    group: str,
+    group: Group,
     min_similarity: float | None,
     min_z: float | None,
     exact: bool,
@@ -96,43 +96,23 @@ def search(
     picture = read_image(image) if image else None
     engine = open_database()
     words = with_unwanted(text, unwanted)
-    if then is not None:
-        if picture or like or keywords or group != "scene" or sheet or min_similarity is not None:
-            raise BadRequestError(
-                "--then goes with words, --gap, --min-z and --exact; it lists pairs of moments"
-            )
-        pairs = with_embedder(
-            engine,
-            lambda: search_sequence(
-                engine,
-                words or "",
-                then,
-                max_gap_s=gap,
-                where=where,
-                limit=limit,
-                min_z=min_z,
-                exact=exact,
-            ),
-        )
-        show(pairs_table(pairs), pairs, as_json)
-        return
-    frame = frame_key(engine, like) if like else None
-    answer = with_embedder(
-        engine,
-        lambda: searching.search(
-            engine,
-            text=words,
-            image=picture,
-            keywords=keywords,
-            like=frame,
-            where=where,
-            limit=limit,
-            by_video=group == "video",
-            min_similarity=min_similarity,
-            min_z=min_z,
-            exact=exact,
-        ),
+    if then is not None and not then.strip():
+        raise BadRequestError("a sequence needs words for what comes first and what follows")
+    question = Question(
+        text=words or "",
+        image=picture or "",
+        keywords=keywords or "",
+        like=frame_key(engine, like) if like else None,
+        then=then or "",
+        gap_s=gap,
+        where=where or "",
+        group=group,
+        min_similarity=min_similarity,
+        min_z=min_z,
+        exact=exact,
+        limit=limit,
     )
+    answer = with_embedder(engine, lambda: searching.search(engine, question))
     if as_json:
         print(json.dumps(as_object(answer), ensure_ascii=False))
     else:
@@ -187,7 +167,8 @@ def print_answer(answer: Answer) -> None:
         words = ", ".join(answer.unknown_words)
         remarks.print(f"[yellow]the model never saw: {words}[/]", soft_wrap=True)
     if answer.hits:
-        Console().print(table_of(answer.hits))
+        table = pairs_table if answer.hits[0].then else table_of
+        Console().print(table(answer.hits))
     else:
         remarks.print("nothing found")
 
@@ -202,22 +183,23 @@ def show(table: Table, found: Sequence[Any], as_json: bool) -> None:
         Console(stderr=True).print("nothing found")
 
 
-def pairs_table(pairs: Sequence[Pair]) -> Table:
-    """Moments that follow each other, best first."""
+def pairs_table(pairs: Sequence[Hit]) -> Table:
+    """Moments and what follows each, best first."""
     table = new_table()
     for name in ("first", "then"):
         table.add_column(name, no_wrap=True, justify="right")
     table.add_column("scores", no_wrap=True)
     table.add_column("video", overflow="fold")
     table.add_column("file", style="dim", overflow="fold")
-    for pair in pairs:
-        table.add_row(
-            clock(pair.first_t_s),
-            clock(pair.then_t_s),
-            f"{pair.first_similarity:.3f} {pair.then_similarity:.3f}",
-            Text(pair.title),
-            Text(Path(pair.path).name),
-        )
+    for hit in pairs:
+        if hit.then is not None:
+            table.add_row(
+                clock(hit.t_s),
+                clock(hit.then.t_s),
+                f"{hit.similarity:.3f} {hit.then.similarity:.3f}",
+                Text(hit.title),
+                Text(Path(hit.path).name),
+            )
     return table
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 from app.config import Settings, get_settings
 from app.db import get_engine
 from app.web import api, errors, health, media, pages, security, wording
+from app.web.question import Given
 
 
 def create_app(engine: Engine | None = None, settings: Settings | None = None) -> Flask:
@@ -19,6 +20,7 @@ def create_app(engine: Engine | None = None, settings: Settings | None = None) -
     flask.extensions["sceneql"] = engine
     flask.jinja_env.trim_blocks = flask.jinja_env.lstrip_blocks = True
     flask.jinja_env.filters.update(wording.FILTERS)
+    flask.jinja_env.globals["empty_question"] = Given()
     health.count_requests(flask, engine)
     security.protect(flask, settings or get_settings())
     errors.register(flask)

@@ -1,8 +1,7 @@
 """The JSON API: the same searches and lists as the page shows."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -10,11 +9,13 @@ from flask import Blueprint, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import catalog
+from app.asking import MAX_LIMIT
 from app.catalog import VideoCard
 from app.paging import keep, page
-from app.search import MAX_LIMIT, Hit
+from app.search import Hit
+from app.search import search as ask
 from app.web.media import thumbnail_url
-from app.web.question import library, read_question, whole_number
+from app.web.question import library, limit_of, picture_of, read_given, whole_number
 
 DEFAULT_HITS = 20
 DEFAULT_VIDEOS = 100
@@ -30,19 +31,21 @@ def search() -> ResponseReturnValue:
     hits are ranked and kept for an hour, of which `limit` come at once; the others are had by
     `/api/pages/TOKEN`, none twice and none left out.
     """
-    question = read_question(DEFAULT_HITS)
+    limit = limit_of(DEFAULT_HITS)
     is_kept = request.values.get("keep") == "1"
-    answer = (replace(question, limit=MAX_LIMIT) if is_kept else question).answer()
+    upload = request.files.get("image")
+    given = read_given()
+    answer = ask(library(), given.question(MAX_LIMIT if is_kept else limit, picture_of(upload)))
     token = keep(library(), answer.hits) if is_kept else None
     return jsonify(
-        hits=[_hit(hit) for hit in answer.hits[: question.limit]],
+        hits=[_hit(hit) for hit in answer.hits[:limit]],
         token=token,
         total=len(answer.hits) if is_kept else None,
         unknown_words=answer.unknown_words,
         model=answer.model,
         warnings=answer.warnings,
         seconds=answer.seconds,
-        image_key=sha256(question.image).hexdigest() if question.image else None,
+        image_key=answer.image_key,
     )
 
 

@@ -31,6 +31,13 @@ VIDEO_TYPES = {
     ".wmv": "video/x-ms-wmv",
 }
 
+PICTURE_STARTS = {
+    b"\xff\xd8\xff": "image/jpeg",
+    b"\x89PNG": "image/png",
+    b"GIF8": "image/gif",
+    b"BM": "image/bmp",
+}
+
 # Larger numbers name nothing that Postgres could hold.
 VIDEO_ID = f"<int(max={2**63 - 1}):video_id>"
 FRAME_NO = f"<int(max={2**31 - 1}):frame_no>"
@@ -78,6 +85,14 @@ def video(video_id: int) -> ResponseReturnValue:
         return _sent_by_the_server(response, path)
     except OSError as error:
         abort(HTTPStatus.GONE, f"The file of this video cannot be read: {error.strerror}.")
+
+
+def type_of_picture(picture: bytes) -> str:
+    """The media type of a picture by its first bytes, of those that the embedder reads."""
+    for start, kind in PICTURE_STARTS.items():
+        if picture.startswith(start):
+            return kind
+    return "image/webp" if picture[8:12] == b"WEBP" else "application/octet-stream"
 
 
 def _version(indexed_at: datetime) -> str:

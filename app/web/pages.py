@@ -1,33 +1,59 @@
-"""The pages: moments that answer a question, the library's videos, how the system stands."""
+"""The pages of the search: moments that answer a question, suggestions, how the system stands."""
 
+from dataclasses import asdict
 from http import HTTPStatus
 from math import ceil
+from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import (
+    Blueprint,
+    abort,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 
 from app import care, catalog
+from app.asking import FrameKey
 from app.errors import BadRequestError, EmptyIndexError, SceneqlError
+from app.frames import scene_frames
+from app.paging import page
+from app.questions import keep_picture, kept_picture
+from app.suggestions import suggest
+from app.web.answering import KEPT, SHOWN, Shown, shown
 from app.web.errors import status_of
-from app.web.question import Question, library, read_question, whole_number
+from app.web.media import VIDEO_ID, thumbnail_url, type_of_picture
+from app.web.question import Given, library, limit_of, picture_of, read_given, whole_number
 
-HITS_SHOWN = 24
-MOST_HITS_SHOWN = 192
 COVERS_SHOWN = 12
-VIDEOS_PER_PAGE = 48
 FAILURES_SHOWN = 50
+VIDEOS_PER_PAGE = 48
 
 blueprint = Blueprint("pages", __name__)
 
 
 @blueprint.get("/")
 def moments() -> ResponseReturnValue:
-    """The moments that answer the question in the address; without one, a way to begin."""
-    question = read_question(HITS_SHOWN)
-    if not question.is_empty:
-        return _answered(question)
-    if question.where:
-        return redirect(url_for(".videos", where=question.where))
+    """The moments that answer the question in the address; without one, a way to begin.
+
+    Filters that were typed among the words move to their own place in the address.
+    """
+    try:
+        given = read_given()
+        limit = limit_of(SHOWN)
+    except BadRequestError as error:
+        body = render_template("moments.html", given=_as_typed(), question_problem=error)
+        return body, status_of(error)
+    if not given.is_canonical(request.args):
+        return redirect(url_for(".moments", **given.params))
+    if not given.is_empty:
+        return _answered(given, limit)
+    if given.where or given.filter:
+        return redirect(url_for(".videos", **given.params))
     return render_template(
         "begin.html",
         status=catalog.status(library()),
@@ -37,37 +63,84 @@ def moments() -> ResponseReturnValue:
 
 @blueprint.post("/")
 def ask() -> ResponseReturnValue:
-    """The form: a question in words becomes a link, a picture is answered right here."""
-    question = read_question(HITS_SHOWN)
-    if question.image is not None:
-        return _answered(question)
-    limit = question.limit if question.limit != HITS_SHOWN else None
-    address = url_for(
-        ".moments", q=question.text or None, where=question.where or None, limit=limit
+    """The form with a picture: it is kept, and what is asked becomes a link all the same."""
+    given = read_given()
+    try:
+        picture = picture_of(request.files.get("picture"))
+        params = given.params
+        if picture is not None:
+            params = given.but(image=keep_picture(library(), picture), like="")
+    except SceneqlError as error:
+        body = render_template("moments.html", given=given, **_beside(error))
+        return body, status_of(error)
+    return redirect(url_for(".moments", **params), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.get("/answers/<uuid:token>")
+def more(token: UUID) -> ResponseReturnValue:
+    """Further hits of a kept answer as list items, for endless scrolling."""
+    offset = whole_number("offset", 0, lowest=0, highest=KEPT)
+    found = page(library(), token, offset=offset, limit=SHOWN)
+    return render_template(
+        "more.html",
+        given=read_given(),
+        shown=Shown.of_page(found, token, offset + SHOWN),
     )
-    return redirect(address, HTTPStatus.SEE_OTHER)
+
+
+@blueprint.get("/suggestions")
+def suggestions() -> ResponseReturnValue:
+    """What may be meant by the word that is being typed, as JSON."""
+    found = suggest(library(), request.args.get("word", ""))
+    return jsonify([asdict(one) for one in found])
+
+
+@blueprint.get(f"/scenes/{VIDEO_ID}/<int(max={2**31 - 1}):scene_no>/frames")
+def frames_of_scene(video_id: int, scene_no: int) -> ResponseReturnValue:
+    """Where the pictures of a scene's frames are, in order, as JSON; none without such a scene."""
+    frames = scene_frames(library(), video_id, scene_no)
+    urls = (thumbnail_url(one.video_id, one.frame_no, one.indexed_at) for one in frames)
+    return jsonify([{"t_s": one.t_s, "url": url} for one, url in zip(frames, urls, strict=True)])
+
+
+@blueprint.get("/asked/<key>")
+def asked_picture(key: str) -> ResponseReturnValue:
+    """A picture that was asked with, to whoever knows its key."""
+    picture = kept_picture(library(), key)
+    if picture is None:
+        abort(HTTPStatus.NOT_FOUND, "This picture is no longer kept.")
+    response = make_response(picture)
+    response.mimetype = type_of_picture(picture)
+    response.cache_control.private = True
+    response.cache_control.max_age = 3600
+    return response
+
+
+@blueprint.get("/asked/frame/<frame>")
+def asked_frame(frame: str) -> ResponseReturnValue:
+    """The picture of a frame that was asked with, named as in the address of the question."""
+    key = FrameKey.parse(frame)
+    return redirect(url_for("media.thumbnail", video_id=key.video_id, frame_no=key.frame_no))
 
 
 @blueprint.get("/library")
 def videos() -> ResponseReturnValue:
     """Every video that the filter keeps, page by page; the failed ones say why they failed."""
-    question = read_question(HITS_SHOWN)
-    page = whole_number("page", 1, lowest=1, highest=1_000_000)
+    where = request.args.get("where", "").strip()
+    page_no = whole_number("page", 1, lowest=1, highest=1_000_000)
+    given = Given(where=where)
     try:
-        total = catalog.count_videos(library(), where=question.where)
+        total = catalog.count_videos(library(), where=where)
     except BadRequestError as error:
-        body = render_template("library.html", question=question, where_problem=error)
+        body = render_template("library.html", given=given, where_problem=error)
         return body, status_of(error)
     pages = max(1, ceil(total / VIDEOS_PER_PAGE))
-    page = min(page, pages)
+    page_no = min(page_no, pages)
     cards = catalog.list_videos(
-        library(),
-        where=question.where,
-        limit=VIDEOS_PER_PAGE,
-        offset=(page - 1) * VIDEOS_PER_PAGE,
+        library(), where=where, limit=VIDEOS_PER_PAGE, offset=(page_no - 1) * VIDEOS_PER_PAGE
     )
     return render_template(
-        "library.html", question=question, cards=cards, total=total, page=page, pages=pages
+        "library.html", given=given, cards=cards, total=total, page=page_no, pages=pages
     )
 
 
@@ -77,28 +150,27 @@ def status() -> ResponseReturnValue:
     return render_template("status.html", status=care.status(library(), failures=FAILURES_SHOWN))
 
 
-def _answered(question: Question) -> ResponseReturnValue:
+def _answered(given: Given, limit: int) -> ResponseReturnValue:
     """The page of hits, or the same page with the problem beside the field that caused it."""
     try:
-        # Counted first: a broken filter shows as such, and an empty answer can say why it is.
-        kept = catalog.count_videos(library(), where=question.where)
-    except BadRequestError as error:
-        body = render_template("moments.html", question=question, where_problem=error)
-        return body, status_of(error)
-    try:
-        answer = question.answer()
+        answer = shown(library(), given, limit)
     except EmptyIndexError as error:
-        body = render_template("moments.html", question=question, empty=True)
-        return body, status_of(error)
+        return render_template("moments.html", given=given, empty=True), status_of(error)
     except SceneqlError as error:
-        place = "question_problem" if isinstance(error, BadRequestError) else "problem"
-        body = render_template("moments.html", question=question, **{place: error})
+        body = render_template("moments.html", given=given, **_beside(error))
         return body, status_of(error)
-    has_more = len(answer.hits) == question.limit < MOST_HITS_SHOWN
-    return render_template(
-        "moments.html",
-        question=question,
-        answer=answer,
-        kept=kept,
-        more=min(2 * question.limit, MOST_HITS_SHOWN) if has_more else None,
-    )
+    return render_template("moments.html", given=given, shown=answer)
+
+
+def _beside(error: SceneqlError) -> dict[str, SceneqlError]:
+    """Where the page shows a problem: at the question if that is at fault, else as its answer."""
+    if not isinstance(error, BadRequestError):
+        return {"problem": error}
+    is_filter = str(error).startswith("the filter")
+    return {"where_problem" if is_filter else "question_problem": error}
+
+
+def _as_typed() -> Given:
+    """What was typed, where it cannot be read, so that people can mend it."""
+    values = request.values
+    return Given(q=values.get("q", ""), where=values.get("where", ""), then=values.get("then", ""))

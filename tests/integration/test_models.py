@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
+from app.asking import Question
 from app.config import Settings, get_settings
 from app.db import address_of
 from app.model_catalog import list_models
@@ -83,7 +84,7 @@ class Searching:
         ]
 
     def _ask(self, _connection: psycopg.Connection) -> None:
-        self.answers.append(search(self.engine, text=QUESTION, by_video=True))
+        self.answers.append(search(self.engine, Question(text=QUESTION, group="video")))
 
     def _stream(self, connection: psycopg.Connection) -> None:
         rows = connection.execute(
@@ -122,7 +123,7 @@ def streamed(engine: Engine) -> tuple[float, ...]:
 @pytest.mark.usefixtures("_library")
 def test_a_model_is_added_switched_to_and_back_while_people_search(engine: Engine) -> None:
     wait_for_embedder(engine)
-    by_tiny = search(engine, text=QUESTION, by_video=True)
+    by_tiny = search(engine, Question(text=QUESTION, group="video"))
     stream_by_tiny = streamed(engine)
 
     with Searching(engine) as searching:
@@ -134,7 +135,7 @@ def test_a_model_is_added_switched_to_and_back_while_people_search(engine: Engin
         activated = sceneql("models", "activate", str(SMALL))
         assert activated.returncode == 0, activated.stderr
         assert f"go back at any time: sceneql models activate {TINY}" in activated.stderr
-        by_small = search(engine, text=QUESTION, by_video=True)
+        by_small = search(engine, Question(text=QUESTION, group="video"))
         stream_by_small = streamed(engine)
 
         returned = sceneql("models", "activate", "tiny")
@@ -165,7 +166,7 @@ def test_worker_and_embedder_follow_a_switch(engine: Engine, clips: Path) -> Non
     sceneql("ingest", "--background", str(clips))
     wait_until_covered(engine, str(SMALL), videos=5)
 
-    assert search(engine, text="a question that nobody asked before").model == str(SMALL)
+    assert search(engine, Question(text="a question that nobody asked before")).model == str(SMALL)
     with engine.connect() as connection:
         dims = connection.execute(text("SELECT DISTINCT vector_dims(embedding) FROM moments"))
         assert dims.scalars().all() == [SMALL_DIM]

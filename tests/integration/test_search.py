@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import Engine
 
+from app import asking
 from app.db import address_of
 from app.errors import BadRequestError
 from app.search import Hit, search
@@ -33,7 +34,12 @@ def test_the_first_hit_is_the_scene_that_the_question_names(
 ) -> None:
     image = png(question.picture, tmp_path / "asked.png") if question.picture else None
 
-    answer = search(library, text=question.text, image=image, where=question.where, limit=5)
+    answer = search(
+        library,
+        asking.Question(
+            text=question.text or "", image=image or "", where=question.where or "", limit=5
+        ),
+    )
 
     first = answer.hits[0]
     assert shows(first, question.file_name, question.t_s), f"{first.title} at {first.start_s} s"
@@ -44,13 +50,16 @@ def test_words_and_a_picture_together_find_what_is_like_both(
 ) -> None:
     red_circle = png(Picture("white", (Shape("circle", "red", 0.5, 0.5, 0.5),)), tmp_path / "a.png")
 
-    answer = search(library, text="a red circle on a black background", image=red_circle, limit=2)
+    answer = search(
+        library,
+        asking.Question(text="a red circle on a black background", image=red_circle, limit=2),
+    )
 
     assert {Path(hit.path).name for hit in answer.hits} == {"balloons.mp4", "lanterns.mp4"}
 
 
 def test_a_scene_is_listed_once_by_its_best_frame(library: Engine) -> None:
-    hits = search(library, text="a red circle", limit=1000).hits
+    hits = search(library, asking.Question(text="a red circle", limit=1000)).hits
 
     scenes = [(hit.video_id, hit.scene_no) for hit in hits]
     assert len(scenes) == len(set(scenes))
@@ -60,29 +69,31 @@ def test_a_scene_is_listed_once_by_its_best_frame(library: Engine) -> None:
 
 
 def test_a_filter_holds_for_every_hit(library: Engine) -> None:
-    hits = search(library, text="a red circle", where="collection = evening", limit=100).hits
+    hits = search(
+        library, asking.Question(text="a red circle", where="collection = evening", limit=100)
+    ).hits
 
     assert {hit.collection for hit in hits} == {"evening"}
 
 
 def test_a_word_that_the_model_never_saw_is_named(library: Engine) -> None:
-    assert search(library, text="a red zebra").unknown_words == ("zebra",)
+    assert search(library, asking.Question(text="a red zebra")).unknown_words == ("zebra",)
 
 
 def test_the_tiny_model_is_always_named_as_such(library: Engine) -> None:
-    assert "tiny model" in search(library, text="a red circle").warnings[0]
+    assert "tiny model" in search(library, asking.Question(text="a red circle")).warnings[0]
 
 
 @pytest.mark.parametrize("image", [b"", b"no picture", b"x" * (20 * 2**20 + 1)])
 def test_what_is_no_picture_is_refused(library: Engine, image: bytes) -> None:
     with pytest.raises(BadRequestError, match="picture"):
-        search(library, image=image)
+        search(library, asking.Question(image=image))
 
 
 @pytest.mark.parametrize("words", ["\0", "a\0b", "\ud800"])
 def test_what_is_no_text_is_refused(library: Engine, words: str) -> None:
     with pytest.raises(BadRequestError):
-        search(library, text=words)
+        search(library, asking.Question(text=words))
 
 
 def test_the_command_prints_a_table() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from app.asking import Question
 from app.catalog import status
 from app.config import Settings
 from app.search import search
@@ -64,7 +65,7 @@ def test_a_queued_file_is_indexed_and_can_be_asked_for(
     while (state := status(engine)).videos != {"indexed": 1, "failed": 1} or state.queue:
         assert time.monotonic() < deadline, f"after {TIMEOUT_S} s: {state}"
         time.sleep(0.2)
-    assert [hit.title for hit in search(engine, text="a red circle").hits] == ["clip"]
+    assert [hit.title for hit in search(engine, Question(text="a red circle")).hits] == ["clip"]
 
 
 def test_a_file_that_waits_in_the_queue_is_not_queued_again(
@@ -101,7 +102,7 @@ def test_the_embedder_comes_back_when_its_connections_are_cut(
     subprocess.run(
         [sys.executable, "-m", "app.cli", "ingest", str(tmp_path)], env=environment, check=True
     )
-    search(engine, text="a red circle")
+    search(engine, Question(text="a red circle"))
 
     with engine.begin() as connection:
         connection.exec_driver_sql(
@@ -111,4 +112,4 @@ def test_the_embedder_comes_back_when_its_connections_are_cut(
     time.sleep(0.5)
     wait_for_embedder(engine)
 
-    assert search(engine, text="a blue square").hits
+    assert search(engine, Question(text="a blue square")).hits

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.dialects import postgresql
 
+from app.asking import Question
 from app.errors import BadRequestError
 from app.filters import video_filter
 from app.models import Video
@@ -107,4 +108,4 @@ def test_a_broken_filter_gets_one_line_that_says_where(where: str, message: str)
 
 def test_a_broken_filter_is_refused_before_the_question_is_embedded(engine: Engine) -> None:
     with pytest.raises(BadRequestError, match="knows no field"):
-        search(engine, text="a red circle", where="colour = red")
+        search(engine, Question(text="a red circle", where="colour = red"))

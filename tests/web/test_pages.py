@@ -1,6 +1,7 @@
 """What the pages show, with and without anything to show."""
 
 import re
+from html import unescape
 from io import BytesIO
 
 from flask.testing import FlaskClient
@@ -8,7 +9,8 @@ from sqlalchemy import Engine, text
 from werkzeug.test import TestResponse
 
 from app.catalog import TINY_MODEL, TINY_WARNING
-from app.web.pages import HITS_SHOWN, VIDEOS_PER_PAGE
+from app.web.answering import SHOWN
+from app.web.pages import VIDEOS_PER_PAGE
 from tests.filling import answer, fill
 
 
@@ -54,20 +56,20 @@ def test_the_filter_holds_for_every_moment(client: FlaskClient) -> None:
     assert all(number % 2 for number in numbers)
 
 
-def test_more_moments_can_be_asked_for(client: FlaskClient) -> None:
+def test_more_moments_can_be_asked_for_without_scripts(client: FlaskClient) -> None:
     page = client.get("/", query_string={"q": "a red circle"})
-    assert len(titles(page)) == HITS_SHOWN
-    more = re.search(r'name="limit" value="(\d+)"', page.text)
+    assert len(titles(page)) == SHOWN
+    more = re.search(r'<a href="([^"]*limit=(\d+)[^"]*)"[^>]*data-more', page.text)
     assert more
 
-    page = client.get("/", query_string={"q": "a red circle", "limit": more[1]})
+    page = client.get(unescape(more[1]))
 
-    assert len(titles(page)) == int(more[1]) > HITS_SHOWN
+    assert len(titles(page)) == int(more[2]) > SHOWN
 
 
 def test_the_form_turns_words_into_a_link(client: FlaskClient) -> None:
     no_picture = (BytesIO(b""), "")
-    form = {"q": "a red circle", "where": "tags=even", "image": no_picture}
+    form = {"q": "a red circle", "where": "tags=even", "picture": no_picture}
 
     page = client.post("/", data=form)
 

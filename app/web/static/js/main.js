@@ -1,5 +1,8 @@
+import "./ask.js";
+import "./suggestions.js";
+import "./picture.js";
+import "./answer.js";
 import "./player.js";
-import "./search.js";
 import "./status.js";
 import "./watch.js";
 import "./library.js";

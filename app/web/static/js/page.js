@@ -1,6 +1,14 @@
 /* Shows the server's pages in place, so that what was typed and chosen stays. */
 
-const PARTS = ["question-problem", "where-problem", "views", "summary", "results"];
+const PARTS = [
+  "question-problem",
+  "picture",
+  "chips",
+  "further",
+  "views",
+  "summary",
+  "results",
+];
 const SLOW_MS = 400;
 
 let loading = new AbortController();
@@ -65,7 +73,7 @@ function swap(next, parts = PARTS) {
   for (const id of parts) {
     part(id).replaceChildren(...next.getElementById(id).childNodes);
   }
-  part("where").ariaInvalid = part("where-problem").textContent ? "true" : null;
+
   document.title = next.title;
   document.body.dataset.view = next.body.dataset.view;
   if (hadFocus) {

@@ -1,57 +1,55 @@
-/* The picture of the question: picked, dropped anywhere on the page, or pasted. */
+/* The picture of the question: picked, dropped anywhere on the page, pasted, or by its address. */
+
+import { ask } from "./ask.js";
 
 const form = document.getElementById("ask");
-const input = form.elements.image;
-const chip = document.getElementById("chip");
-const preview = chip.querySelector("img");
 
-/** Makes the file the question's picture; null removes it. */
-export function choose(file) {
+function send(file) {
   const files = new DataTransfer();
-  if (file) {
-    files.items.add(file);
+  files.items.add(file);
+  form.elements.picture.files = files.files;
+  ask();
+}
+
+function sendAddress(address) {
+  document.getElementById("address").value = address;
+  ask();
+}
+
+function isAddress(text) {
+  return /^https?:\/\/\S+$/.test(text);
+}
+
+function brings(event) {
+  const { types } = event.dataTransfer;
+  return types.includes("Files") || types.includes("text/uri-list");
+}
+
+/** Whether the page has a place of its own for what is dropped there. */
+function isTakenElsewhere(event) {
+  return event.target.closest?.("[data-takes-files]");
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target === form.elements.picture && event.target.files.length) {
+    ask();
   }
-  input.files = files.files;
-  showChip();
-}
-
-function showChip() {
-  const file = input.files[0];
-  URL.revokeObjectURL(preview.src);
-  preview.src = file ? URL.createObjectURL(file) : "";
-  chip.querySelector(".chip-name").textContent = file?.name ?? "";
-  chip.hidden = !file;
-}
-
-function ask(file) {
-  choose(file);
-  form.requestSubmit();
-}
-
-function bringsFile(event) {
-  return event.dataTransfer.types.includes("Files");
-}
-
-input.addEventListener("change", () => {
-  showChip();
-  form.requestSubmit();
-});
-
-chip.querySelector("button").addEventListener("click", () => {
-  ask(null);
-  form.elements.q.focus();
 });
 
 document.addEventListener("paste", (event) => {
-  const file = event.clipboardData.files[0];
+  const file = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
+  const text = event.clipboardData.getData("text/plain").trim();
   if (file) {
     event.preventDefault();
-    ask(file);
+    send(file);
+  } else if (isAddress(text) && event.target === form.elements.q && !form.elements.q.value) {
+    event.preventDefault();
+    sendAddress(text);
   }
 });
 
 document.addEventListener("dragover", (event) => {
-  if (bringsFile(event)) {
+  if (brings(event) && !isTakenElsewhere(event)) {
     event.preventDefault();
     document.body.toggleAttribute("data-dropping", true);
   }
@@ -65,10 +63,15 @@ document.addEventListener("dragleave", (event) => {
 
 document.addEventListener("drop", (event) => {
   document.body.removeAttribute("data-dropping");
-  if (bringsFile(event)) {
-    event.preventDefault();
-    ask(event.dataTransfer.files[0]);
+  if (!brings(event) || isTakenElsewhere(event)) {
+    return;
+  }
+  event.preventDefault();
+  const file = event.dataTransfer.files[0];
+  const address = event.dataTransfer.getData("text/uri-list").split("\n")[0];
+  if (file) {
+    send(file);
+  } else if (isAddress(address)) {
+    sendAddress(address);
   }
 });
-
-showChip(); // A reload may have kept the chosen file.

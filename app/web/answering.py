@@ -1,0 +1,92 @@
+"""An answer as the page shows it: what stands out first, the rest below, in parts."""
+
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from app.paging import Page, keep
+from app.search import Hit, count_held, search
+from app.web.question import Given
+
+KEPT = 300
+"""How many hits are ranked and kept; few people look further, and a filter brings others."""
+KEPT_VIDEOS = 60
+MOMENTS_EACH = 12
+SHOWN = 24
+BELOW_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A hit and its place in the kept answer, from 0."""
+
+    hit: Hit
+    place: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A part of an answer; `next_offset` is where the next part begins, None at the end.
+
+    `below` are the best of those that the cut-off leaves out, shown only where it leaves out all.
+    `zs` are those of the hits that a cut-off may leave out, `always` is how many it cannot.
+    """
+
+    token: UUID
+    hits: tuple[Placed, ...]
+    total: int
+    next_offset: int | None
+    is_full: bool = False
+    below: tuple[Placed, ...] = ()
+    zs: tuple[float, ...] = ()
+    always: int = 0
+    unknown_words: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0
+    held_videos: int = 0
+    by_video: tuple[tuple[Placed, ...], ...] = field(init=False)
+    """The hits of each video together, in the order of the answer."""
+
+    def __post_init__(self) -> None:
+        groups = groupby(self.hits, key=lambda placed: placed.hit.video_id)
+        object.__setattr__(self, "by_video", tuple(tuple(hits) for _, hits in groups))
+
+    @classmethod
+    def of_page(cls, page: Page, token: UUID, next_offset: int) -> "Shown":
+        """A later part of a kept answer."""
+        placed = (Placed(hit, place) for hit, place in zip(page.hits, page.places, strict=True))
+        following = next_offset if next_offset < page.total else None
+        return cls(token, tuple(placed), page.total, following)
+
+
+def shown(engine: Engine, given: Given, limit: int) -> Shown:
+    """Answers what is asked, keeps the answer, and gives its first `limit` hits.
+
+    All are ranked before the cut-off is applied: what it leaves out is counted, and the best of it
+    shown where nothing is left. Raises what app.search.search raises.
+    """
+    most = KEPT_VIDEOS if given.group == "video" and given.match == "picture" else KEPT
+    question = given.question(most)
+    answer = search(engine, replace(question, min_z=None, moments_each=MOMENTS_EACH))
+    above = [hit for hit in answer.hits if hit.stands_out(question.min_z)]
+    best_first = sorted(answer.hits, key=lambda hit: -(hit.z or 0))
+    kept = above or best_first[:BELOW_SHOWN]
+    placed = tuple(Placed(hit, place) for place, hit in enumerate(kept))
+    zs = tuple(round(hit.z, 2) for hit in answer.hits if hit.z is not None and hit.can_be_cut)
+    return Shown(
+        token=keep(engine, kept),
+        hits=placed[:limit] if above else (),
+        total=len(above),
+        next_offset=limit if len(above) > limit else None,
+        is_full=len(answer.hits) >= most,
+        below=() if above else placed,
+        zs=zs,
+        always=len(answer.hits) - len(zs),
+        unknown_words=answer.unknown_words,
+        warnings=answer.warnings,
+        seconds=answer.seconds,
+        # Told only where nothing was found: then the filter may be why.
+        held_videos=0 if answer.hits else count_held(engine, question),
+    )

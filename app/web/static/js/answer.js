@@ -1,0 +1,123 @@
+/* The answer: more of it as one scrolls, a look through each scene, and what a cut-off leaves. */
+
+const LOOK_AFTER_MS = 150;
+
+let looking = null;
+let watcher = null;
+
+/** Fetches the next part when the end comes near, and puts it where the last one ended. */
+function watchEnd() {
+  watcher?.disconnect();
+  const link = document.querySelector("a[data-more]");
+  if (!link) {
+    return;
+  }
+  watcher = new IntersectionObserver(
+    (entries) => {
+      if (entries.some((entry) => entry.isIntersecting)) {
+        watcher.disconnect();
+        extend(link);
+      }
+    },
+    { rootMargin: "600px" },
+  );
+  watcher.observe(link);
+}
+
+async function extend(link) {
+  const answer = document.querySelector("[data-answer]");
+  let next;
+  try {
+    const response = await fetch(link.dataset.more);
+    if (!response.ok) {
+      return; // The link is still there: it asks the question again.
+    }
+    next = new DOMParser().parseFromString(await response.text(), "text/html");
+  } catch {
+    return;
+  }
+  if (!link.isConnected) {
+    return; // Another answer is shown by now.
+  }
+  answer.append(...next.querySelector("ol").children);
+  const following = next.querySelector(".more");
+  if (following) {
+    link.closest(".more").replaceWith(following);
+  } else {
+    link.closest(".more").remove();
+  }
+  watchEnd();
+}
+
+/** The card under the pointer shows the frame of its scene that lies as far along as the pointer. */
+async function look(card) {
+  const picture = card.querySelector("img");
+  const state = { card, picture, own: picture?.src, frames: [] };
+  looking = state;
+  await new Promise((resolve) => setTimeout(resolve, LOOK_AFTER_MS));
+  if (looking !== state || !picture) {
+    return;
+  }
+  try {
+    const response = await fetch(card.dataset.frames);
+    state.frames = response.ok ? await response.json() : [];
+  } catch {
+    return;
+  }
+  for (const { url } of state.frames) {
+    new Image().src = url;
+  }
+}
+
+function stopLooking() {
+  if (looking?.picture) {
+    looking.picture.src = looking.own;
+    looking.card.querySelector("progress")?.remove();
+  }
+  looking = null;
+}
+
+document.addEventListener("pointerover", (event) => {
+  const card = event.pointerType === "mouse" && event.target.closest?.("a[data-frames]");
+  if (card === looking?.card) {
+    return;
+  }
+  stopLooking();
+  if (card && !card.querySelector(".then-pair")) {
+    look(card);
+  }
+});
+
+document.addEventListener("pointermove", (event) => {
+  if (!looking?.frames.length || looking.frames.length < 2) {
+    return;
+  }
+  const { left, width } = looking.picture.getBoundingClientRect();
+  const along = Math.min(Math.max((event.clientX - left) / width, 0), 0.999);
+  looking.picture.src = looking.frames[Math.floor(along * looking.frames.length)].url;
+  let bar = looking.card.querySelector("progress");
+  if (!bar) {
+    bar = document.createElement("progress");
+    bar.ariaHidden = "true";
+    looking.card.querySelector(".picture").append(bar);
+  }
+  bar.value = along;
+});
+
+document.addEventListener("input", (event) => {
+  const slider = event.target;
+  if (!slider.matches("[data-zs]")) {
+    return;
+  }
+  const zs = JSON.parse(slider.dataset.zs);
+  const always = Number(slider.dataset.always);
+  const left = zs.filter((z) => Number(slider.value) === 0 || z >= Number(slider.value)).length;
+  slider.nextElementSibling.textContent = `${slider.value}: ${left + always} of ${zs.length + always}`;
+});
+
+document.addEventListener("shown", () => {
+  looking = null;
+  watchEnd();
+});
+
+watchEnd();

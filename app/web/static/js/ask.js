@@ -1,0 +1,83 @@
+/* The question: each answer is a link of its own, and an entry of the browser's history. */
+
+import { show } from "./page.js";
+
+const form = document.getElementById("ask");
+const { q } = form.elements;
+
+/** Asks what the form says. A new picture is sent; the answer's address has its key. */
+export async function ask() {
+  const data = new FormData(form);
+  const isSent = data.get("picture")?.size > 0 || data.get("address");
+  const address = new URL(form.action);
+  if (!isSent) {
+    for (const [name, value] of data) {
+      if (typeof value === "string" && value.trim()) {
+        address.searchParams.append(name, value);
+      }
+    }
+  }
+  const shown = await show(address, isSent ? data : null);
+  form.elements.picture.value = "";
+  if (shown) {
+    remember(shown);
+  }
+}
+
+async function follow(link) {
+  const shown = await show(link.href);
+  if (shown) {
+    remember(shown);
+  }
+}
+
+function remember(address) {
+  if (address !== location.href) {
+    history.pushState(null, "", address);
+  }
+  readAddress();
+  scrollTo(0, 0);
+}
+
+/** What stands in the box is what the address asks: filters have gone to their own place. */
+function readAddress() {
+  q.value = new URLSearchParams(location.search).get("q") ?? "";
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  ask();
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.closest("[data-submits]")) {
+    ask();
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-in-place]");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) {
+    return;
+  }
+  event.preventDefault();
+  follow(link);
+});
+
+addEventListener("popstate", async () => {
+  if (await show(location.href)) {
+    readAddress();
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, dialog");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    event.preventDefault();
+    q.select();
+  } else if (event.key === "Backspace" && event.target === q && !q.value) {
+    // With nothing left to delete in the box, the last filter goes.
+    const chips = document.querySelectorAll("#chips a");
+    chips[chips.length - 1]?.click();
+  }
+});
