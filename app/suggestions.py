@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Engine, Select, Text, cast, column, func, or_, select, text
+from sqlalchemy import ColumnElement, Engine, Select, func, or_, select
 
 from app.errors import BadRequestError
 from app.models import Video
@@ -67,14 +67,13 @@ def _names(engine: Engine, start: str, minus: str) -> tuple[Suggestion, ...]:
     ]
     if SAID.startswith(start) and not minus:
         ours.append(Suggestion(f"{SAID}:", "scenes in which that is said", is_name=True))
-    key = func.jsonb_object_keys(Video.extra).column_valued("key")
+    keys_of = select(func.jsonb_object_keys(Video.extra).label("key")).subquery()
+    videos = func.count().label("videos")
     wanted = (
-        select(cast(key, Text).label("key"), func.count().label("videos"))
-        .select_from(Video)
-        .join(key, text("true"))
-        .where(func.starts_with(func.lower(cast(key, Text)), start))
-        .group_by(text("1"))
-        .order_by(text("2 DESC, 1"))
+        select(keys_of.c.key, videos)
+        .where(func.starts_with(func.lower(keys_of.c.key), start))
+        .group_by(keys_of.c.key)
+        .order_by(videos.desc(), keys_of.c.key)
         .limit(MOST)
     )
     with engine.connect() as connection:
@@ -110,6 +109,6 @@ def _values(name: str, start: str) -> Select[tuple[str, int]] | None:
         select(values.c.value, count)
         .where(values.c.value != "", or_(begins, func.strpos(lowered, start) > 0))
         .group_by(values.c.value)
-        .order_by(begins.desc(), column("videos").desc(), values.c.value)
+        .order_by(begins.desc(), count.desc(), values.c.value)
         .limit(MOST)
     )

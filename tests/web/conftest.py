@@ -1,14 +1,23 @@
-"""Pages over libraries of drawn vectors; where a real model is needed, tests use `library`."""
+"""Pages over libraries of drawn vectors; where a real model is needed, tests use `library`.
 
+Browser tests share one Chromium, and fail by a script's error or a break of the page's own policy.
+"""
+
+import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from sqlalchemy import Engine
 
 from app.web import create_app
 from tests.conftest import Databases
 from tests.filling import answer, fill
+from tests.web.serving import Server, served
+
+WAIT_MS = 20_000
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +43,47 @@ def client(drawn_library: Engine) -> FlaskClient:
 def own_client(engine: Engine) -> FlaskClient:
     """The page over the test's own database, which is empty until the test fills it."""
     return create_app(engine).test_client()
+
+
+@pytest.fixture(scope="module")
+def server(library: Engine) -> Iterator[Server]:
+    """The page over the library that the tiny model indexed, with an embedder that is warm."""
+    flask = create_app(library)
+    # The embedder loads its model with the first question, which may take longer than a test waits.
+    warm = flask.test_client().get("/api/search", query_string={"q": "a blue square"})
+    assert warm.status_code == 200
+    with served(flask) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = os.environ.get("SCENEQL_TEST_CHROMIUM") or shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium: set SCENEQL_TEST_CHROMIUM or install Debian's chromium")
+    expect.set_options(timeout=WAIT_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    """The start page."""
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        # A status of 400 is part of what the page is asked to show.
+        if not message.text.startswith("Failed to load resource"):
+            complaints.append(f"{message.type}: {message.text}")
+
+    with browser.new_context(base_url=server.url) as context:
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", note)
+        page.goto("/")
+        yield page
+    assert complaints == []

@@ -1,12 +1,9 @@
 """The page in a real browser, over a library that the tiny model indexed."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
 
 from app.web import create_app
@@ -21,7 +18,6 @@ TITLE = "Signs and what they mean"
 START_S, END_S = 5, 10
 
 HAVE_ENOUGH_DATA = 4
-WAIT_MS = 20_000
 
 # Makes what a browser hands to the page when a file is dropped on it.
 DRAGGED = """bytes => {
@@ -29,48 +25,6 @@ DRAGGED = """bytes => {
     data.items.add(new File([new Uint8Array(bytes)], "dropped.jpg", { type: "image/jpeg" }));
     return data;
 }"""
-
-
-@pytest.fixture(scope="module")
-def server(library: Engine) -> Iterator[Server]:
-    flask = create_app(library)
-    # The embedder loads its model with the first question, which may take longer than a test waits.
-    assert flask.test_client().get("/api/search", query_string={"q": WORDS}).status_code == 200
-    with served(flask) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = os.environ.get("SCENEQL_TEST_CHROMIUM") or shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no Chromium: set SCENEQL_TEST_CHROMIUM or install Debian's chromium")
-    expect.set_options(timeout=WAIT_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    """The start page. A script's error or a break of the page's own policy fails the test."""
-    complaints: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        # A status of 400 is part of what the page is asked to show.
-        if not message.text.startswith("Failed to load resource"):
-            complaints.append(f"{message.type}: {message.text}")
-
-    with browser.new_context(base_url=server.url) as context:
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", note)
-        page.goto("/")
-        yield page
-    assert complaints == []
 
 
 @pytest.fixture
@@ -131,73 +85,99 @@ def test_a_question_is_a_link_and_back_returns_to_it(page: Page) -> None:
     assert page.url.endswith("/?q=a+blue+square+on+a+grey+background")
 
 
-def test_the_switch_shows_the_videos_and_returns_to_the_moments(page: Page) -> None:
-    ask(page, WORDS)
-
-    page.get_by_role("link", name="Videos", exact=True).click()
-    expect(page.locator("#summary")).to_contain_text("videos")
-    expect(page.get_by_text("Indexed:").first).to_be_visible()
-    page.get_by_role("link", name="Moments", exact=True).click()
-
-    expect(page.locator("#summary")).to_contain_text(WORDS)
-
-
-def test_enter_in_the_filter_keeps_the_view(page: Page) -> None:
-    ask(page, WORDS)
-    page.get_by_role("link", name="Videos", exact=True).click()
-    expect(page.get_by_text("Indexed:").first).to_be_visible()
-
-    page.get_by_label("Filter").fill(f'title = "{TITLE}"')
-    page.keyboard.press("Enter")
-
-    expect(page.locator("#summary")).to_contain_text("1 video")
-    expect(page.locator("a.card")).to_contain_text(TITLE)
-
-
 def test_a_broken_filter_is_explained_and_mended(page: Page) -> None:
     ask(page, WORDS)
-    where = page.get_by_label("Filter")
+    page.get_by_text("More to ask").click()
 
-    where.fill("colour = red")
+    page.get_by_label("Filter", exact=True).fill("colour = red")
     page.keyboard.press("Enter")
     expect(page.locator("#where-problem")).to_contain_text("no field 'colour'")
-    expect(where).to_have_attribute("aria-invalid", "true")
-    where.fill("duration_s > 0")
+    expect(page.get_by_label("Filter", exact=True)).to_have_attribute("aria-invalid", "true")
+    page.get_by_label("Filter", exact=True).fill("duration_s > 0")
     page.keyboard.press("Enter")
 
-    expect(page.locator("#where-problem")).to_be_empty()
     expect(page.locator("a.card").first).to_be_visible()
+    expect(page.locator("#where-problem")).to_be_empty()
 
 
-def test_a_picked_picture_finds_its_own_moment(page: Page, picture: Path) -> None:
+def test_a_suggested_filter_is_taken_by_keyboard_and_becomes_a_chip(page: Page) -> None:
+    box = page.get_by_label("Words to search for")
+    box.press_sequentially(f"{WORDS} coll")
+    expect(page.get_by_role("option", name="collection:")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    box.press_sequentially("less")
+    page.get_by_role("option", name="collection:lessons").click()
+
+    expect(page.locator("#chips")).to_contain_text("collection:lessons")
+    expect(box).to_have_value(WORDS)
+    expect(page.locator("#results")).not_to_contain_text("Balloons at noon")
+    assert page.url.endswith("&filter=collection:lessons")
+
+    page.get_by_label("Remove the filter collection:lessons").click()
+    expect(page.locator("#chips")).to_be_empty()
+    expect(page.locator("#results")).to_contain_text("Balloons at noon")
+
+
+def test_what_happens_next_is_asked_in_a_second_box(page: Page) -> None:
+    ask(page, "a red circle")
+    page.get_by_text("More to ask").click()
+
+    page.get_by_label("Then").fill("a yellow circle")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#summary")).to_contain_text("then “a yellow circle”")
+    expect(page.locator("a.card").first.locator("img")).to_have_count(2)
+    expect(page.locator("a.card").first).to_contain_text("Balloons at noon")
+
+
+def test_the_answer_is_arranged_and_the_address_tells_how(page: Page) -> None:
+    ask(page, WORDS)
+
+    page.get_by_role("combobox", name="Show").select_option("videos")
+
+    expect(page.locator(".video-hits").first).to_contain_text(TITLE)
+    assert page.url.endswith("&group=video")
+    page.go_back()
+    expect(page.locator(".video-hits")).to_have_count(0)
+
+
+def test_a_picked_picture_finds_its_own_moment_and_is_part_of_the_link(
+    page: Page, picture: Path
+) -> None:
     page.get_by_label("Picture to search for").set_input_files(picture)
 
-    expect(page.locator("#chip")).to_contain_text("picture.jpg")
-    expect(page.locator("#summary")).to_contain_text("for the picture picture.jpg")
+    expect(page.get_by_alt_text("The picture that is searched with")).to_be_visible()
+    expect(page.locator("#summary")).to_contain_text("for the picture")
+    expect(page.locator("a.card").first).to_contain_text(TITLE)
+    page.reload()
     expect(page.locator("a.card").first).to_contain_text(TITLE)
 
 
-def test_a_dropped_picture_is_combined_with_words_and_removed(page: Page, picture: Path) -> None:
+def test_a_dropped_picture_is_weighed_against_words_and_removed(page: Page, picture: Path) -> None:
     ask(page, WORDS)
 
     data = page.evaluate_handle(DRAGGED, list(picture.read_bytes()))
     page.dispatch_event("main", "drop", {"dataTransfer": data})
-    expect(page.locator("#summary")).to_contain_text(f"{WORDS}” with the picture dropped.jpg")
-    page.get_by_role("button", name="Remove the picture").click()
+    expect(page.locator("#summary")).to_contain_text(f"{WORDS}” with the picture")
+    page.get_by_label("How much the picture counts").fill("80")
+    expect(page.locator("#results[aria-busy]")).to_have_count(0)
+    page.wait_for_url("**weight=80**")
+    page.get_by_label("Remove the picture").click()
 
-    expect(page.locator("#chip")).to_be_hidden()
     expect(page.locator("#summary")).not_to_contain_text("with the picture")
+    expect(page.locator("#picture img")).to_have_count(0)
+    assert "weight" not in page.url
 
 
 def test_back_returns_to_a_question_with_a_picture(page: Page, picture: Path) -> None:
     page.get_by_label("Picture to search for").set_input_files(picture)
-    expect(page.locator("#summary")).to_contain_text("picture.jpg")
-    page.get_by_role("link", name="Videos", exact=True).click()
-    expect(page.get_by_text("Indexed:").first).to_be_visible()
+    expect(page.locator("#summary")).to_contain_text("for the picture")
+    ask(page, "a red heart")
 
     page.go_back()
 
-    expect(page.locator("#summary")).to_contain_text("for the picture picture.jpg")
+    expect(page.locator("#summary")).to_contain_text("moments for the picture")
 
 
 def test_a_file_that_is_no_picture_is_refused(page: Page, tmp_path: Path) -> None:
@@ -207,6 +187,25 @@ def test_a_file_that_is_no_picture_is_refused(page: Page, tmp_path: Path) -> Non
     page.get_by_label("Picture to search for").set_input_files(path)
 
     expect(page.locator("#question-problem")).to_contain_text("not a picture")
+
+
+def test_the_pointer_looks_through_a_scene(page: Page) -> None:
+    ask(page, WORDS)
+    first = page.locator("a.card").first
+    own = first.locator("img").get_attribute("src")
+    box = first.locator("img").bounding_box()
+    assert own is not None
+    assert box is not None
+
+    with page.expect_response("**/scenes/**") as answered:
+        page.mouse.move(box["x"] + 2, box["y"] + 20)
+    frames = answered.value.json()
+    expect(first.locator("img")).to_have_attribute("src", frames[0]["url"])
+    page.mouse.move(box["x"] + box["width"] - 4, box["y"] + 22)
+    expect(first.locator("img")).to_have_attribute("src", frames[-1]["url"])
+
+    page.mouse.move(0, 0)
+    expect(first.locator("img")).to_have_attribute("src", own)
 
 
 def test_the_slash_key_goes_to_the_search_box(page: Page) -> None:
@@ -241,7 +240,7 @@ def test_words_and_pictures_work_without_scripts(
 
         page.get_by_label("Picture to search for").set_input_files(picture)
         page.get_by_role("button", name="Search", exact=True).click()
-        expect(page.locator("#summary")).to_contain_text("with the picture picture.jpg")
+        expect(page.locator("#summary")).to_contain_text("with the picture")
 
 
 def test_the_status_is_kept_current_and_left_alone_elsewhere(
@@ -260,7 +259,7 @@ def test_the_status_is_kept_current_and_left_alone_elsewhere(
         expect(page.get_by_text("/brand-new")).to_be_visible()
         width = page.evaluate("document.documentElement.scrollWidth")
 
-        page.get_by_role("link", name="Videos").click()
+        page.get_by_role("link", name="Library").click()
         expect(page.get_by_text("The library is empty")).to_be_visible()
         page.wait_for_timeout(6000)
         expect(page.get_by_text("The library is empty")).to_be_visible()

@@ -52,7 +52,7 @@ async function extend(link) {
 /** The card under the pointer shows the frame of its scene that lies as far along as the pointer. */
 async function look(card) {
   const picture = card.querySelector("img");
-  const state = { card, picture, own: picture?.src, frames: [] };
+  const state = { card, picture, own: picture?.getAttribute("src"), frames: [] };
   looking = state;
   await new Promise((resolve) => setTimeout(resolve, LOOK_AFTER_MS));
   if (looking !== state || !picture) {
@@ -67,6 +67,25 @@ async function look(card) {
   for (const { url } of state.frames) {
     new Image().src = url;
   }
+  showFrame();
+}
+
+/** Shows the frame at the pointer, and by a line how far along it is. */
+function showFrame() {
+  const { card, picture, frames, pointerX } = looking ?? {};
+  if (!frames || frames.length < 2 || pointerX === undefined) {
+    return;
+  }
+  const { left, width } = picture.getBoundingClientRect();
+  const along = Math.min(Math.max((pointerX - left) / width, 0), 0.999);
+  picture.src = frames[Math.floor(along * frames.length)].url;
+  let bar = card.querySelector("progress");
+  if (!bar) {
+    bar = document.createElement("progress");
+    bar.ariaHidden = "true";
+    card.querySelector(".picture").append(bar);
+  }
+  bar.value = along;
 }
 
 function stopLooking() {
@@ -89,19 +108,10 @@ document.addEventListener("pointerover", (event) => {
 });
 
 document.addEventListener("pointermove", (event) => {
-  if (!looking?.frames.length || looking.frames.length < 2) {
-    return;
+  if (looking) {
+    looking.pointerX = event.clientX;
+    showFrame();
   }
-  const { left, width } = looking.picture.getBoundingClientRect();
-  const along = Math.min(Math.max((event.clientX - left) / width, 0), 0.999);
-  looking.picture.src = looking.frames[Math.floor(along * looking.frames.length)].url;
-  let bar = looking.card.querySelector("progress");
-  if (!bar) {
-    bar = document.createElement("progress");
-    bar.ariaHidden = "true";
-    looking.card.querySelector(".picture").append(bar);
-  }
-  bar.value = along;
 });
 
 document.addEventListener("input", (event) => {

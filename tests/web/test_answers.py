@@ -1,0 +1,228 @@
+"""How the page reads a question and arranges its answer."""
+
+import re
+from collections.abc import Iterator
+from html import unescape
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, text
+
+from app.web import create_app
+from app.web.answering import SHOWN
+from tests.conftest import Databases
+from tests.filling import answer, fill
+
+WORDS = "a red circle"
+NEXT = "a blue square"
+
+
+@pytest.fixture(scope="module")
+def library(databases: Databases) -> Iterator[Engine]:
+    """30 videos of 20 s in four scenes: 600 frames are enough for z. Video 4 is asked for."""
+    engine = databases.create()
+    filled = fill(engine, videos=30, frames=20)
+    answer(engine, WORDS, filled.vectors[3, 7])
+    answer(engine, NEXT, filled.vectors[3, 17])
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE scenes SET said = 'Good morning' WHERE video_id IN (3, 9)"))
+        connection.execute(
+            text('UPDATE videos SET metadata = \'{"camera": "GoPro"}\' WHERE id IN (5, 6)')
+        )
+        connection.execute(text("UPDATE videos SET title = 'a red circle at sea' WHERE id = 20"))
+    yield engine
+    databases.drop(engine)
+
+
+@pytest.fixture
+def client(library: Engine) -> FlaskClient:
+    return create_app(library).test_client()
+
+
+def ask(client: FlaskClient, **question: object) -> str:
+    page = client.get("/", query_string={"q": WORDS, **question})
+    assert page.status_code == 200, page.text
+    return page.text
+
+
+def titles(page: str) -> list[str]:
+    return re.findall(r'class="title" title="([^"]*)"', page)
+
+
+def test_a_typed_filter_moves_to_a_place_of_its_own_in_the_address(client: FlaskClient) -> None:
+    page = client.get("/", query_string={"q": f"{WORDS} collection:c3 sort", "sort": "relevance"})
+
+    assert page.status_code == 302
+    assert page.location == "/?q=a+red+circle+sort&filter=collection:c3"
+
+
+def test_a_filter_is_a_chip_that_can_be_taken_away(client: FlaskClient) -> None:
+    page = ask(client, filter=["collection:c3", "tag:even"])
+
+    chips = page.partition('id="chips"')[2].partition("</ul>")[0]
+    links = [unescape(link) for link in re.findall(r'href="([^"]*)"', chips)]
+    assert links == ["/?q=a+red+circle&filter=tag:even", "/?q=a+red+circle&filter=collection:c3"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "kept"),
+    [
+        (["collection:c3"], {3, 13, 23}),
+        (["tag:even", "collection:c3", "collection:c4"], {4, 14, 24}),
+        (["camera:gopro"], {5, 6}),
+        (["-camera:gopro", "after:2026-01-04", "before:2026-01-08"], {4, 7}),
+        (["title:video 1"], {1, *range(10, 20)}),
+        (["said:morning"], {3, 9}),
+        (["said:morning", "tag:odd", "collection:c9"], {9}),
+    ],
+    ids=str,
+)
+def test_filters_hold_for_every_moment(
+    client: FlaskClient, filters: list[str], kept: set[int]
+) -> None:
+    page = ask(client, filter=filters, limit=300)
+
+    assert {int(title.split()[-1]) for title in titles(page)} == kept
+
+
+def test_what_is_said_can_be_asked_without_words(client: FlaskClient) -> None:
+    page = client.get("/", query_string={"filter": "said:morning"})
+
+    assert set(titles(page.text)) == {"video 3", "video 9"}
+    assert 'data-what="subtitles"' in page.text
+    assert 'data-what="picture"' not in page.text
+
+
+def test_a_badge_says_what_was_found(client: FlaskClient) -> None:
+    by_title = ask(client).partition("a red circle at sea")[2].partition("</li>")[0]
+    assert 'data-what="words"' in by_title
+
+    pictures_only = ask(client, match="picture")
+    assert 'data-what="words"' not in pictures_only
+
+
+@pytest.mark.parametrize("found_in", [{}, {"match": "picture"}], ids=["all", "pictures"])
+def test_moments_of_a_video_stay_together_when_grouped(
+    client: FlaskClient, found_in: dict[str, str]
+) -> None:
+    page = ask(client, group="video", limit=300, **found_in)
+
+    rows = re.findall(r'<li class="video-hits">.*?<span class="title">([^<]*)', page, re.DOTALL)
+    assert "video 4" in rows[:2]
+    assert len(rows) == len(set(rows)) == 30
+
+
+def test_frames_of_one_scene_are_listed_one_by_one(client: FlaskClient) -> None:
+    page = ask(client, group="frame", match="picture")
+
+    frames = re.findall(r'src="/thumbnails/4/(\d+)', page)
+    assert frames[0] == "7"
+    assert len([frame for frame in frames if int(frame) // 5 == 1]) > 1
+
+
+def test_the_answer_can_be_sorted_by_date(client: FlaskClient) -> None:
+    page = ask(client, sort="date", limit=300)
+
+    dates = re.findall(r'<time datetime="([^"]*)"', page)
+    assert len(dates) > 100
+    assert dates == sorted(dates, reverse=True)
+
+
+def test_a_cut_off_leaves_what_stands_out_and_says_how_many(client: FlaskClient) -> None:
+    page = ask(client, min_z="2.5", match="picture")
+
+    zs = [float(z) for z in re.findall(r"z&nbsp;(-?[0-9.]+)", page)]
+    assert zs
+    assert min(zs) >= 2.5
+    assert f"2.5: {len(zs)} of 120" in page
+
+
+def test_nothing_above_the_cut_off_is_said_and_the_best_below_is_shown(
+    client: FlaskClient,
+) -> None:
+    page = ask(client, min_z="50", match="picture")
+
+    assert "No moment is above the cut-off of 50" in page
+    assert titles(page)[0] == "video 4"
+
+
+def test_what_follows_is_shown_beside_the_moment(client: FlaskClient) -> None:
+    page = ask(client, then=NEXT, gap="12")
+
+    first = page.partition('class="then-pair"')[2].partition("</li>")[0]
+    assert re.findall(r'src="/thumbnails/4/(\d+)', first) == ["7", "17"]
+
+
+def test_an_answer_goes_on_where_it_ended_without_repeating_itself(client: FlaskClient) -> None:
+    page = ask(client, match="picture")
+    seen = re.findall(r'src="(/thumbnails/[^?"]*)', page)
+    assert len(seen) == SHOWN
+
+    while more := re.search(r'data-more="([^"]*)"', page):
+        page = client.get(unescape(more[1])).text
+        seen += re.findall(r'src="(/thumbnails/[^?"]*)', page)
+
+    assert len(seen) == len(set(seen)) == 120
+
+
+def test_an_answer_that_is_no_longer_kept_says_what_to_do(client: FlaskClient) -> None:
+    page = client.get("/answers/00000000-0000-0000-0000-000000000000")
+
+    assert page.status_code == 400
+    assert "ask the question again" in page.text
+
+
+def test_a_frame_of_the_library_can_be_asked_for(client: FlaskClient) -> None:
+    page = client.get("/", query_string={"like": "4:17"})
+
+    assert titles(page.text)[0] == "video 4"
+    assert re.search(r'src="/thumbnails/4/1[5-9]', page.text.partition("data-answer")[2])
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ({"filter": "after:soon"}, "takes a date"),
+        ({"q": "dog longer:ages"}, "takes a length"),
+        ({"group": "colour"}, "group is one of"),
+        ({"min_z": "much"}, "min_z is a number"),
+        ({"like": "4"}, "write VIDEO:FRAME"),
+        ({"like": "4:7"}, "one of a frame and words"),
+        ({"image": "../../etc/passwd"}, "64 digits"),
+        ({"image": "0" * 64}, "no longer kept"),
+        ({"weight": "101"}, "0 to 100"),
+        ({"then": NEXT, "gap": "0"}, "above 0"),
+        ({"then": NEXT, "group": "frame"}, "leave out the other grouping"),
+        ({"filter": "said:the"}, "nothing is left"),
+    ],
+    ids=str,
+)
+def test_a_question_that_cannot_be_asked_gets_one_line(
+    client: FlaskClient, question: dict[str, str], message: str
+) -> None:
+    page = client.get("/", query_string={"q": WORDS, **question}, follow_redirects=True)
+
+    assert page.status_code == 400
+    problem = page.text.partition('id="question-problem" role="alert">')[2].partition("</p>")[0]
+    assert message in unescape(problem)
+
+
+def test_suggestions_are_names_and_then_values_that_occur(client: FlaskClient) -> None:
+    def suggested(word: str) -> list[str]:
+        answered = client.get("/suggestions", query_string={"word": word}).json
+        return [one["text"] for one in answered]
+
+    assert suggested("col") == ["collection:"]
+    assert suggested("cam") == ["camera:"]
+    assert suggested("camera:g") == ["camera:GoPro"]
+    assert suggested("-tag:") == ["-tag:even", "-tag:odd"]
+    assert suggested("after:2026")[0] == "after:2026-01"
+    assert suggested("title:x") == []
+    assert suggested("") == []
+
+
+def test_a_scene_can_be_looked_through(client: FlaskClient) -> None:
+    frames = client.get("/scenes/4/1/frames").json
+
+    assert [frame["t_s"] for frame in frames] == [5, 6, 7, 8, 9]
+    assert client.get("/scenes/4/99/frames").json == []
