@@ -1,6 +1,7 @@
 """The settings of one SceneQL home; the only reader of the environment."""
 
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
@@ -50,6 +51,35 @@ class Settings(BaseSettings):
         description="Names, with commas between them, that the page answers to beside its own "
         "address, such as the name of a proxy before it.",
     )
+    proxy: str | None = Field(
+        default=None,
+        description="Address of the proxy before the page, whose X-Forwarded-For and "
+        "X-Forwarded-Proto are believed; unset: nobody's are.",
+    )
+    token: str | None = Field(
+        default=None,
+        min_length=16,
+        pattern="^[!-~]+$",
+        repr=False,
+        description="What people and programs have to know to use the page: 16 characters or "
+        "more, no spaces; unset: it is open to all who reach it.",
+    )
+    without_login: bool = Field(
+        default=False,
+        description="Whether the page may listen beyond this machine without a token.",
+    )
+    questions_per_minute: int = Field(
+        default=240, ge=1, description="Questions that one client may ask in a minute."
+    )
+    uploads_per_minute: int = Field(
+        default=60, ge=1, description="Pictures that one client may send in a minute."
+    )
+    fetches_per_minute: int = Field(
+        default=20, ge=1, description="Pictures by address that one client may ask for in a minute."
+    )
+    logins_per_minute: int = Field(
+        default=10, ge=1, description="Wrong tokens that one client may try in a minute."
+    )
     embed_timeout_s: float = Field(
         default=60.0, description="How long a question waits for the embedder's answer."
     )
@@ -82,6 +112,19 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_user(cls, folder: Path | None) -> Path | None:
         return folder.expanduser() if folder else None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the page listens on this machine alone."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def is_open_to_strangers(self) -> bool:
+        """Whether others can reach the page, which asks for no token, and nobody allowed it."""
+        return not (self.is_local or self.token or self.without_login)
 
     @property
     def weights_dir(self) -> Path:

@@ -30,6 +30,7 @@ def examine(connect: Callable[[], Engine], settings: Settings) -> Iterator[Findi
     """
     yield spool(settings.spool_dir)
     yield free_space("disk of the home", settings.home)
+    yield page(settings)
     try:
         engine = connect()
         current = is_current(engine)
@@ -81,6 +82,18 @@ def free_space(
         return ok(name, message)
     kind = wrong if free_bytes < none_bytes else warning
     return kind(name, message, "free some space, or move the home (SCENEQL_HOME)")
+
+
+def page(settings: Settings) -> Finding:
+    """Whether strangers who reach the page can use it."""
+    if not (settings.is_local or settings.token):
+        return warning(
+            "page",
+            f"it listens on {settings.host} and asks for no token",
+            "set SCENEQL_TOKEN, or put a proxy that knows accounts before it",
+        )
+    guard = "asks for a token" if settings.token else "is for this machine alone"
+    return ok("page", guard)
 
 
 def weights(connection: Connection, settings: Settings) -> Iterator[Finding]:

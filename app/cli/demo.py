@@ -49,7 +49,7 @@ def demo(no_serve: bool, host: str | None, port: int | None) -> int:
     # The tiny model is quick, needs no network and answers the same everywhere.
     os.environ["SCENEQL_MODEL"] = "tiny"
     get_settings.cache_clear()
-    settings = listening_at(host, port)
+    settings = get_settings() if no_serve else listening_at(host, port)
     engine = open_database()
     _refuse_other_libraries(engine)
     folder = settings.home / "demo"

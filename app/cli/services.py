@@ -40,6 +40,7 @@ def serve(host: str | None, port: int | None) -> None:
     import waitress
 
     from app.web import create_app
+    from app.web.server import server_options
 
     settings = listening_at(host, port)
     logs.configure(settings)
@@ -48,7 +49,11 @@ def serve(host: str | None, port: int | None) -> None:
     page = create_app(open_database(), settings)
     try:
         server = waitress.create_server(
-            page, host=settings.host, port=settings.port, threads=WEB_THREADS
+            page,
+            host=settings.host,
+            port=settings.port,
+            threads=WEB_THREADS,
+            **server_options(settings),
         )
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
@@ -82,9 +87,10 @@ def worker(only: str | None) -> int:
 @listening
 def up(host: str | None, port: int | None) -> int:
     """Run everything: database, worker and page. Ctrl-C stops all of it."""
-    logs.configure(get_settings())
+    settings = listening_at(host, port)
+    logs.configure(settings)
     open_database()
-    return run_all(listening_at(host, port), WORKERS)
+    return run_all(settings, WORKERS)
 
 
 def run_all(settings: Settings, workers: Sequence[Service]) -> int:
@@ -107,9 +113,17 @@ def run_all(settings: Settings, workers: Sequence[Service]) -> int:
 
 
 def listening_at(host: str | None, port: int | None) -> Settings:
-    """The settings with the address that the command line names, if it does."""
-    settings = get_settings()
+    """The settings with the address that the command line names, if it does.
+
+    Raises SceneqlError where strangers could reach the page and nobody has said that they may.
+    """
     given = {"host": host, "port": port}
-    return settings.model_copy(
+    settings = get_settings().model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )
+    if settings.is_open_to_strangers:
+        raise SceneqlError(
+            f"the page would be open to all who reach {settings.host or 'this machine'}: set "
+            "SCENEQL_TOKEN to what they have to know, or SCENEQL_WITHOUT_LOGIN=1 if they may use it"
+        )
+    return settings

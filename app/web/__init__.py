@@ -5,7 +5,7 @@ from sqlalchemy import Engine
 
 from app.config import Settings, get_settings
 from app.db import get_engine
-from app.web import api, errors, health, media, pages, security, wording
+from app.web import api, errors, health, login, media, pages, security, wording
 from app.web.question import Given
 
 
@@ -24,6 +24,6 @@ def create_app(engine: Engine | None = None, settings: Settings | None = None) -
     health.count_requests(flask, engine)
     security.protect(flask, settings or get_settings())
     errors.register(flask)
-    for blueprint in (pages.blueprint, api.blueprint, media.blueprint, health.blueprint):
-        flask.register_blueprint(blueprint)
+    for part in (pages, api, media, health, login):
+        flask.register_blueprint(part.blueprint)
     return flask

@@ -61,8 +61,8 @@ def register(flask: Flask) -> None:
         else:
             message = error.description or status.phrase
         response = _response(message, status)
-        # A 405 names the methods that are allowed, a 416 the length of the file.
-        for name in ("Allow", "Content-Range"):
+        # A 405 names the methods that are allowed, a 416 the length of the file, a 429 a time.
+        for name in ("Allow", "Content-Range", "Retry-After"):
             if value := dict(error.get_headers(request.environ)).get(name):
                 response.headers[name] = value
         return response

@@ -1,12 +1,10 @@
-"""What keeps the page from being used by other sites, and other sites' content off the page."""
+"""What keeps the page from being used by others, and others' content off the page."""
 
-from ipaddress import ip_address
-from urllib.parse import urlsplit
-
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, request
 
 from app.config import Settings
 from app.questions import MAX_IMAGE_BYTES
+from app.web import login, origin, rates
 
 # A picture and what the form says beside it.
 MAX_REQUEST_BYTES = MAX_IMAGE_BYTES + 64 * 1024
@@ -26,43 +24,50 @@ HEADERS = {
         )
     ),
     "X-Content-Type-Options": "nosniff",
+    # For browsers that do not know frame-ancestors.
+    "X-Frame-Options": "DENY",
     # Not no-referrer: with it browsers send "Origin: null" with the page's own forms.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": ", ".join(
+        f"{feature}=()"
+        for feature in (
+            "accelerometer",
+            "camera",
+            "display-capture",
+            "geolocation",
+            "gyroscope",
+            "magnetometer",
+            "microphone",
+            "midi",
+            "payment",
+            "publickey-credentials-get",
+            "usb",
+        )
+    ),
+    # Not no-store, with which going back would ask the question again.
+    "Cache-Control": "no-cache",
 }
 
 
 def protect(flask: Flask, settings: Settings) -> None:
-    """Refuse foreign hosts, foreign forms and huge uploads; add the protecting headers."""
+    """Refuse foreign requests, strangers and what is too much; add the protecting headers."""
     flask.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
-    allowed = (name.strip().lower() for name in settings.allowed_hosts.split(","))
-    names = {"localhost", settings.host.lower(), *filter(None, allowed)}
+    rates.start(flask, settings)
+    origin.refuse_foreign_requests(flask, settings)
+    login.require_login(flask, settings)
 
     @flask.before_request
-    def refuse_foreign_requests() -> None:
-        host = urlsplit(f"//{request.host}").hostname or ""
-        if host not in names and not _is_address(host):
-            abort(
-                400,
-                f"This page does not answer as {host}: open http://localhost:{settings.port}, "
-                f"or start it with SCENEQL_ALLOWED_HOSTS={host}.",
-            )
-        origin = request.headers.get("Origin")
-        if request.method == "POST" and origin and urlsplit(origin).netloc != request.host:
-            abort(403, "Another site may not ask questions here.")
+    def count_uploads() -> None:
+        if request.mimetype == "multipart/form-data":
+            rates.count(rates.UPLOADS)
 
     @flask.after_request
     def add_headers(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        # Answers are people's own, whatever a proxy would like to keep; styles and scripts are not.
+        if request.endpoint != "static":
+            response.cache_control.private = True
         return response
-
-
-def _is_address(host: str) -> bool:
-    """Whether the host is an IP address. DNS rebinding needs a name, so addresses are safe."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from app.config import Settings
 from app.db import address_of, engine_for
-from app.doctor import examine, free_space, spool
+from app.doctor import examine, free_space, page, spool
 from app.doctor_database import compare_clocks
 from app.doctor_finding import Finding
 from app.migrate import upgrade
@@ -55,6 +55,23 @@ def test_a_healthy_system_has_nothing_wrong(engine: Engine, look: Look, tmp_path
     amiss = {name for name, finding in found.items() if finding.state != "ok"}
     assert amiss == {"embedder"}
     assert all(finding.cure for finding in found.values() if finding.state != "ok")
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "state"),
+    [
+        ("127.0.0.1", None, "ok"),
+        ("0.0.0.0", None, "warning"),
+        ("0.0.0.0", "sixteen-characters", "ok"),
+    ],
+)
+def test_a_page_that_is_open_to_all_is_a_warning(
+    tmp_path: Path, host: str, token: str | None, state: str
+) -> None:
+    finding = page(Settings(home=tmp_path, host=host, token=token, without_login=True))
+
+    assert finding.state == state
+    assert state == "ok" or "SCENEQL_TOKEN" in str(finding.cure)
 
 
 def test_a_worker_that_serves_but_one_queue_leaves_the_other_to_be_started(

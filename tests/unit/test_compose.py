@@ -72,6 +72,26 @@ def test_only_the_page_is_reached_from_outside_and_only_from_this_machine() -> N
     assert published == {"web": ["127.0.0.1:${SCENEQL_PORT:-8080}:8080"]}
 
 
+def test_the_page_alone_knows_the_token_and_listens_without_one_only_where_it_is_published() -> (
+    None
+):
+    told = {name for name, service in SERVICES.items() if "SCENEQL_TOKEN" in environment(service)}
+    waived = {
+        name
+        for name, service in SERVICES.items()
+        if "SCENEQL_WITHOUT_LOGIN" in environment(service)
+    }
+
+    assert told == waived == {"web"}
+    assert environment(SERVICES["web"])["SCENEQL_TOKEN"] is None, "it is handed on, never written"
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["web"]["ports"])
+
+
+def environment(service: dict[str, Any]) -> dict[str, Any]:
+    of_service: dict[str, Any] = service.get("environment", {})
+    return of_service
+
+
 def test_the_videos_cannot_be_written_to() -> None:
     mounts = [mount for service in SERVICES.values() for mount in service.get("volumes", ())]
 

@@ -1,0 +1,27 @@
+"""The server before the application: what it takes from whom, however it is started."""
+
+from typing import Any
+
+from app.config import Settings
+from app.web.security import MAX_REQUEST_BYTES
+
+# The server reads a request to its end before the application sees it. What is somewhat too large
+# is left to the application, which says so in a line that people understand.
+MAX_BODY_BYTES = 4 * MAX_REQUEST_BYTES
+BELIEVED = {"x-forwarded-for", "x-forwarded-proto"}
+
+
+def server_options(settings: Settings) -> dict[str, Any]:
+    """The options of waitress.create_server that keep the application safe.
+
+    What proxies say in X-Forwarded-* is taken off requests, unless it comes from the one proxy that
+    the settings name.
+    """
+    options: dict[str, Any] = {
+        "max_request_body_size": MAX_BODY_BYTES,
+        "clear_untrusted_proxy_headers": True,
+        "ident": None,
+    }
+    if settings.proxy:
+        options |= {"trusted_proxy": settings.proxy, "trusted_proxy_headers": BELIEVED}
+    return options
