@@ -50,6 +50,13 @@ class Settings(BaseSettings):
         description="Names, with commas between them, that the page answers to beside its own "
         "address, such as the name of a proxy before it.",
     )
+    uploads: Path | None = Field(
+        default=None,
+        description="Folder that uploaded videos are kept in; unset: the page takes no uploads.",
+    )
+    upload_max_mb: int = Field(
+        default=4096, ge=1, description="Size in MB that an uploaded video may have."
+    )
     embed_timeout_s: float = Field(
         default=60.0, description="How long a question waits for the embedder's answer."
     )
@@ -78,7 +85,7 @@ class Settings(BaseSettings):
         default=False, description="Set by the supervisor: the process ends when its parent does."
     )
 
-    @field_validator("home", "model_cache")
+    @field_validator("home", "model_cache", "uploads")
     @classmethod
     def _expand_user(cls, folder: Path | None) -> Path | None:
         return folder.expanduser() if folder else None

@@ -48,7 +48,11 @@ def serve(host: str | None, port: int | None) -> None:
     page = create_app(open_database(), settings)
     try:
         server = waitress.create_server(
-            page, host=settings.host, port=settings.port, threads=WEB_THREADS
+            page,
+            host=settings.host,
+            port=settings.port,
+            threads=WEB_THREADS,
+            max_request_body_size=most_body_bytes(settings),
         )
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
@@ -57,6 +61,13 @@ def serve(host: str | None, port: int | None) -> None:
         ) from error
     logs.say(f"the page is at http://{settings.host}:{settings.port}/ (Ctrl-C stops it)")
     server.run()
+
+
+def most_body_bytes(settings: Settings) -> int:
+    """How large the body of a request may be: beyond that, the server does not read it at all."""
+    upload_bytes = settings.upload_max_mb * 10**6 if settings.uploads else 0
+    # The page refuses what is a little too large itself, and says why.
+    return max(2**30, upload_bytes + 2**20)
 
 
 @click.command()
