@@ -199,7 +199,7 @@ def status(engine: Engine, *, failures: int = FAILURES_SHOWN) -> SystemStatus:
     """How everything stands at this moment, with at most so many of the newest failures."""
     library = asdict(catalog.status(engine))
     with engine.connect() as connection:
-        tasks = _tasks(connection)
+        tasks = jobs_by_task(connection)
         failed = connection.execute(text(FAILURES), {"most": max(failures, 1)}).all()
         late = {"late_s": HEARTBEAT_LATE_S}
         return SystemStatus(
@@ -213,7 +213,7 @@ def status(engine: Engine, *, failures: int = FAILURES_SHOWN) -> SystemStatus:
                 Failure(row.kind, row.path, row.reason, row.at) for row in failed[:failures]
             ),
             failure_count=failed[0].total if failed else 0,
-            rate=_rate(connection, tasks.get(INGEST_TASK, {})),
+            rate=ingest_rate(connection, tasks.get(INGEST_TASK, {})),
             workers_alive=connection.execute(text(WORKERS_ALIVE), late).scalar_one(),
             queues_served=tuple(sorted(queues_served(connection))),
         )
@@ -239,7 +239,7 @@ def snapshot(engine: Engine) -> Snapshot:
                 text("SELECT pg_database_size(current_database())")
             ).scalar_one(),
             failures=connection.execute(text(FAILURE_COUNT)).scalar_one(),
-            tasks=_tasks(connection),
+            tasks=jobs_by_task(connection),
             sources=dict(Counter(row.state for row in sources)),
             oldest_scan_s=max(ages, default=None),
             embedder_running=connection.execute(text("SELECT embedder_running()")).scalar_one(),
@@ -264,14 +264,16 @@ def health(engine: Engine) -> Health:
     return Health(schema=known_head(), embedder_running=running)
 
 
-def _tasks(connection: Connection) -> dict[str, dict[str, int]]:
+def jobs_by_task(connection: Connection) -> dict[str, dict[str, int]]:
+    """How many jobs of each task are in which state; those that are done are not counted."""
     tasks: dict[str, dict[str, int]] = {}
     for task, state, count in connection.execute(text(TASKS)):
         tasks.setdefault(task, {})[state] = count
     return tasks
 
 
-def _rate(connection: Connection, ingest: dict[str, int]) -> Rate:
+def ingest_rate(connection: Connection, ingest: dict[str, int]) -> Rate:
+    """How fast it has gone of late; `ingest` are the counts of its jobs, by state."""
     row = connection.execute(text(RATE), {"window_s": RATE_WINDOW_S}).one()
     if not row.videos or not row.span_s:
         return Rate(None, None, None)

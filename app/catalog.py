@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, func, or_, select, text
 
 from app.errors import BadRequestError
 from app.filters import video_filter
@@ -105,23 +105,12 @@ def list_videos(
     engine: Engine, *, where: str | None = None, limit: int = 100, offset: int = 0
 ) -> tuple[VideoCard, ...]:
     """The videos by title, failed ones included; `where` is a filter as app.filters reads it."""
-    scenes = select(func.count()).where(Scene.video_id == Video.id).scalar_subquery()
-    # The first frame is often a title or still dark; the one in the middle shows more.
-    cover = (
-        select(func.percentile_disc(0.5).within_group(Frame.frame_no))
-        .where(Frame.video_id == Video.id)
-        .scalar_subquery()
-    )
+    order = (Video.title, Video.id)
+    page = select(Video.id).where(video_filter(where)).order_by(*order).limit(limit).offset(offset)
     wanted = select(
         Video.id,
         Video.title,
-        # A hidden video still says where it was.
-        func.coalesce(
-            Video.path,
-            select(func.min(VideoFile.path))
-            .where(VideoFile.video_id == Video.id)
-            .scalar_subquery(),
-        ).label("path"),
+        known_path().label("path"),
         Video.path.is_not(None).label("present"),
         Video.collection,
         Video.tags,
@@ -129,15 +118,34 @@ def list_videos(
         Video.duration_s,
         Video.status,
         Video.error,
-        scenes.label("scenes"),
+        scene_count().label("scenes"),
         Video.frame_count.label("frames"),
-        cover.label("cover_frame_no"),
+        cover_frame_no().label("cover_frame_no"),
         Video.indexed_at,
     )
-    wanted = wanted.where(video_filter(where)).order_by(Video.title, Video.id)
+    # What is counted for a row is counted for the page alone, not for the pages before it.
+    wanted = wanted.where(Video.id.in_(page)).order_by(*order)
     with engine.connect() as connection:
-        rows = connection.execute(wanted.limit(limit).offset(offset)).all()
+        rows = connection.execute(wanted).all()
     return tuple(VideoCard(**{**row._mapping, "tags": tuple(row.tags)}) for row in rows)
+
+
+def known_path() -> ColumnElement[str | None]:
+    """Where a video is, or where it was if it is hidden."""
+    last = select(func.min(VideoFile.path)).where(VideoFile.video_id == Video.id)
+    path: ColumnElement[str | None] = func.coalesce(Video.path, last.scalar_subquery())
+    return path
+
+
+def scene_count() -> ColumnElement[int]:
+    """How many scenes a video has."""
+    return select(func.count()).where(Scene.video_id == Video.id).scalar_subquery()
+
+
+def cover_frame_no() -> ColumnElement[int]:
+    """The frame in a video's middle: the first one is often a title or still dark."""
+    middle = func.percentile_disc(0.5).within_group(Frame.frame_no)
+    return select(middle).where(Frame.video_id == Video.id).scalar_subquery()
 
 
 def count_videos(engine: Engine, *, where: str | None = None) -> int:

@@ -80,6 +80,13 @@ class Settings(BaseSettings):
     logins_per_minute: int = Field(
         default=10, ge=1, description="Wrong tokens that one client may try in a minute."
     )
+    uploads: Path | None = Field(
+        default=None,
+        description="Folder that uploaded videos are kept in; unset: the page takes no uploads.",
+    )
+    upload_max_mb: int = Field(
+        default=4096, ge=1, description="Size in MB that an uploaded video may have."
+    )
     embed_timeout_s: float = Field(
         default=60.0, description="How long a question waits for the embedder's answer."
     )
@@ -108,7 +115,7 @@ class Settings(BaseSettings):
         default=False, description="Set by the supervisor: the process ends when its parent does."
     )
 
-    @field_validator("home", "model_cache")
+    @field_validator("home", "model_cache", "uploads")
     @classmethod
     def _expand_user(cls, folder: Path | None) -> Path | None:
         return folder.expanduser() if folder else None

@@ -61,6 +61,11 @@ class Source:
     report: dict[str, int] | None
     error: str | None
 
+    def collection_of(self, path: Path) -> str:
+        """The source's collection, or the name of the folder that a file is in below it."""
+        inner = path.relative_to(self.path).parts[:-1]
+        return self.rules.collection or (inner[0] if inner else self.path.name)
+
 
 def duration_s(text: str) -> int:
     """The seconds in a text such as 30s, 10m, 2h or 1d; raises BadRequestError."""

@@ -11,14 +11,10 @@ from stat import S_ISREG
 from sqlalchemy import Connection, select
 
 from app.errors import MediaError
+from app.media_files import MEDIA_SUFFIXES
 from app.models import Video, VideoFile
 from workers.animation import is_animated
 
-# What a folder is searched for. A file that is named outright is tried whatever it is called.
-MEDIA_SUFFIXES = {
-    *(".3gp", ".apng", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4"),
-    *(".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
-}
 # Pictures, of which only those that move are of interest.
 PICTURE_SUFFIXES = {".png", ".webp"}
 

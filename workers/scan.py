@@ -268,7 +268,7 @@ class _Scan:
     def _follow(self, video_id: int, former: Path, path: Path) -> None:
         """Has a video that was moved to another folder of the source change its collection."""
         if self.source.path in former.parents:
-            before, after = self._collection(former), self._collection(path)
+            before, after = self.source.collection_of(former), self.source.collection_of(path)
             if before != after:
                 follow_folder(self.engine, video_id, before, after)
 
@@ -281,7 +281,7 @@ class _Scan:
         wanted = wanted[: len(wanted) - len(later)]
         wanted += [file for file in touched if str(file.path) not in queued]
         jobs = [
-            IngestJob(str(file.path), rules.sampling, self._collection(file.path))
+            IngestJob(str(file.path), rules.sampling, self.source.collection_of(file.path))
             for file in wanted
         ]
         enqueue_ingest(jobs, lambda count: self.on_progress("queueing", count))
@@ -301,11 +301,6 @@ class _Scan:
                 return sorted(files, key=lambda file: file.state.size_bytes)
             case _:
                 return sorted(files, key=lambda file: file.path)
-
-    def _collection(self, path: Path) -> str:
-        """The source's collection, or the name of the folder that a file is in below it."""
-        inner = path.relative_to(self.source.path).parts[:-1]
-        return self.source.rules.collection or (inner[0] if inner else self.source.path.name)
 
     def _close(self, *, mounts: list[str] | None = None, error: str | None = None) -> None:
         """Keeps what came of the scan, and when the next one is due."""

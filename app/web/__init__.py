@@ -5,7 +5,19 @@ from sqlalchemy import Engine
 
 from app.config import Settings, get_settings
 from app.db import get_engine
-from app.web import api, errors, health, login, media, pages, security, wording
+from app.web import (
+    api,
+    changes,
+    errors,
+    health,
+    library,
+    login,
+    media,
+    pages,
+    security,
+    uploading,
+    wording,
+)
 from app.web.question import Given
 
 
@@ -17,13 +29,15 @@ def create_app(engine: Engine | None = None, settings: Settings | None = None) -
     """
     flask = Flask(__name__)
     engine = engine or get_engine(settings)
+    settings = settings or get_settings()
     flask.extensions["sceneql"] = engine
+    flask.extensions["sceneql_settings"] = settings
     flask.jinja_env.trim_blocks = flask.jinja_env.lstrip_blocks = True
     flask.jinja_env.filters.update(wording.FILTERS)
     flask.jinja_env.globals["empty_question"] = Given()
     health.count_requests(flask, engine)
-    security.protect(flask, settings or get_settings())
+    security.protect(flask, settings)
     errors.register(flask)
-    for part in (pages, api, media, health, login):
+    for part in (library, changes, uploading, pages, api, media, health, login):
         flask.register_blueprint(part.blueprint)
     return flask

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from http import HTTPStatus
-from math import ceil
 from uuid import UUID
 
 from flask import (
@@ -31,7 +30,6 @@ from app.web.question import Given, library, limit_of, picture_of, read_given, w
 
 COVERS_SHOWN = 12
 FAILURES_SHOWN = 50
-VIDEOS_PER_PAGE = 48
 
 blueprint = Blueprint("pages", __name__)
 
@@ -53,7 +51,7 @@ def moments() -> ResponseReturnValue:
     if not given.is_empty:
         return _answered(given, limit)
     if given.where or given.filter:
-        return redirect(url_for(".videos", **given.params))
+        return redirect(url_for("library.videos", **given.params))
     return render_template(
         "begin.html",
         status=catalog.status(library()),
@@ -121,27 +119,6 @@ def asked_frame(frame: str) -> ResponseReturnValue:
     """The picture of a frame that was asked with, named as in the address of the question."""
     key = FrameKey.parse(frame)
     return redirect(url_for("media.thumbnail", video_id=key.video_id, frame_no=key.frame_no))
-
-
-@blueprint.get("/library")
-def videos() -> ResponseReturnValue:
-    """Every video that the filter keeps, page by page; the failed ones say why they failed."""
-    where = request.args.get("where", "").strip()
-    page_no = whole_number("page", 1, lowest=1, highest=1_000_000)
-    given = Given(where=where)
-    try:
-        total = catalog.count_videos(library(), where=where)
-    except BadRequestError as error:
-        body = render_template("library.html", given=given, where_problem=error)
-        return body, status_of(error)
-    pages = max(1, ceil(total / VIDEOS_PER_PAGE))
-    page_no = min(page_no, pages)
-    cards = catalog.list_videos(
-        library(), where=where, limit=VIDEOS_PER_PAGE, offset=(page_no - 1) * VIDEOS_PER_PAGE
-    )
-    return render_template(
-        "library.html", given=given, cards=cards, total=total, page=page_no, pages=pages
-    )
 
 
 @blueprint.get("/status")

@@ -17,8 +17,10 @@ def server_options(settings: Settings) -> dict[str, Any]:
     What proxies say in X-Forwarded-* is taken off requests, unless it comes from the one proxy that
     the settings name.
     """
+    upload_bytes = settings.upload_max_mb * 10**6 if settings.uploads else 0
     options: dict[str, Any] = {
-        "max_request_body_size": MAX_BODY_BYTES,
+        # The page refuses what is a little too large itself, and says why.
+        "max_request_body_size": max(MAX_BODY_BYTES, upload_bytes + 2**20),
         "clear_untrusted_proxy_headers": True,
         "ident": None,
     }

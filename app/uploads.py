@@ -1,0 +1,133 @@
+"""Uploads: files that arrive in a folder, each whole or not at all, and none over another."""
+
+import errno
+import os
+import shutil
+import unicodedata
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from app.errors import BadRequestError
+from app.media_files import MEDIA_SUFFIXES
+
+SPARE_BYTES = 512 * 2**20
+"""What an upload leaves free on the disk: a full one would stop the database, too."""
+
+LONGEST_NAME_BYTES = 200
+"""File systems take 255; there has to be room for a number, and for the names of sidecars."""
+
+BLOCK_BYTES = 2**20
+
+
+class TooLargeError(BadRequestError):
+    """The file has more bytes than an upload may have."""
+
+
+def safe_name(given: str) -> str:
+    """The name under which a file is kept; raises BadRequestError if it is none of a video.
+
+    It is one that can be listed, typed and moved anywhere: no folders, no control characters, not
+    hidden, and not too long.
+    """
+    name = unicodedata.normalize("NFC", given).replace("\\", "/").rpartition("/")[2]
+    # Marks that turn the writing direction would make a name look like another one.
+    name = "".join("_" if unicodedata.category(c).startswith("C") else c for c in name)
+    name = " ".join(name.split()).lstrip(". ")
+    stem, dot, suffix = name.rpartition(".")
+    if not stem or f"{dot}{suffix}".lower() not in MEDIA_SUFFIXES:
+        raise BadRequestError(
+            f"{given[:80]!r} is not the name of a video; it has to end in one of "
+            + ", ".join(sorted(MEDIA_SUFFIXES))
+        )
+    room = LONGEST_NAME_BYTES - len(suffix) - 1
+    return f"{stem.encode()[:room].decode(errors='ignore').rstrip()}.{suffix}"
+
+
+def receive(
+    folder: Path,
+    name: str,
+    body: BinaryIO,
+    *,
+    size_bytes: int | None,
+    most_bytes: int,
+    free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+) -> Path:
+    """Keeps what arrives as a file of the folder; returns its path, with a number if it was taken.
+
+    `size_bytes` is what was announced, if anything was. Until the file is whole it has a hidden
+    name, and nothing is left of one that did not arrive. Raises BadRequestError, and TooLargeError
+    for more than `most_bytes`.
+    """
+    name = safe_name(name)
+    if size_bytes is not None:
+        _check_size(size_bytes, most_bytes)
+    room = _room(folder, free_bytes)
+    if (size_bytes or 0) > room:
+        raise BadRequestError(
+            f"there is not enough room for {name} in the folder of uploads; free some, or set "
+            "SCENEQL_UPLOADS to a folder on another disk"
+        )
+    arriving = folder / f".{uuid4().hex}.upload"
+    try:
+        # A name that cannot be guessed and must not exist: no link leads the bytes elsewhere.
+        with arriving.open("xb") as file:
+            _copy(body, file, name, min(most_bytes, room), most_bytes)
+            if size_bytes is not None and file.tell() != size_bytes:
+                raise BadRequestError(f"{name} did not arrive as a whole; upload it again")
+            if not file.tell():
+                raise BadRequestError(f"{name} is empty")
+        return _place(arriving, folder, name)
+    except OSError as error:
+        raise BadRequestError(f"{name} cannot be kept: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            arriving.unlink()
+
+
+def _check_size(size_bytes: int, most_bytes: int) -> None:
+    if size_bytes > most_bytes:
+        raise TooLargeError(
+            f"a file may have {most_bytes // 10**6:,} MB; SCENEQL_UPLOAD_MAX_MB allows more"
+        )
+
+
+def _room(folder: Path, free_bytes: Callable[[Path], int]) -> int:
+    try:
+        return max(0, free_bytes(folder) - SPARE_BYTES)
+    except OSError as error:
+        raise BadRequestError(
+            f"the folder of uploads cannot be used: {error.strerror}; see SCENEQL_UPLOADS"
+        ) from error
+
+
+def _copy(body: BinaryIO, file: BinaryIO, name: str, room: int, most_bytes: int) -> None:
+    written = 0
+    while block := body.read(BLOCK_BYTES):
+        written += len(block)
+        _check_size(written, most_bytes)
+        if written > room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
+        file.write(block)
+
+
+def _place(arriving: Path, folder: Path, name: str) -> Path:
+    """Gives the whole file its name, or the first numbered one that is free."""
+    stem, _, suffix = name.rpartition(".")
+    for number in count(1):
+        path = folder / (name if number == 1 else f"{stem} ({number}).{suffix}")
+        try:
+            # Whoever makes the name first has it; it is not ours to replace if it was there.
+            path.open("xb").close()
+        except FileExistsError:
+            continue
+        try:
+            arriving.replace(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        return path
+    raise AssertionError("numbers do not end")

@@ -1,0 +1,168 @@
+/* Uploads: each file is the body of a request of its own, some at a time, with its progress. */
+
+import { lookSoon } from "./activity.js";
+
+const AT_ONCE = 2;
+
+const waiting = [];
+let running = 0;
+
+// The rows of files outlive the page they were dropped on, which may be shown anew meanwhile.
+let rows = null;
+
+function section() {
+  return document.getElementById("upload");
+}
+
+function add(files) {
+  for (const file of files) {
+    const upload = { file, row: rowOf(file), request: null };
+    upload.row.querySelector("button").addEventListener("click", () => stop(upload));
+    list().append(upload.row);
+    if (file.size > Number(section().dataset.mostBytes)) {
+      end(upload, "is larger than an upload may be", true);
+    } else {
+      waiting.push(upload);
+    }
+  }
+  list().hidden = false;
+  next();
+}
+
+function list() {
+  const place = document.getElementById("uploads");
+  rows ??= place;
+  if (place && place !== rows) {
+    place.replaceWith(rows);
+  }
+  return rows;
+}
+
+function rowOf(file) {
+  const row = document.createElement("li");
+  const name = document.createElement("span");
+  name.className = "path";
+  name.textContent = file.name;
+  const bar = document.createElement("progress");
+  bar.max = 1;
+  bar.value = 0;
+  bar.setAttribute("aria-label", `Progress of ${file.name}`);
+  const state = document.createElement("span");
+  state.className = "state";
+  state.textContent = "waits";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Cancel";
+  button.setAttribute("aria-label", `Cancel ${file.name}`);
+  row.append(name, bar, state, button);
+  return row;
+}
+
+function next() {
+  while (running < AT_ONCE && waiting.length) {
+    send(waiting.shift());
+  }
+}
+
+function send(upload) {
+  running += 1;
+  const { file, row } = upload;
+  const request = new XMLHttpRequest();
+  upload.request = request;
+  request.open("PUT", section().dataset.to + encodeURIComponent(file.name));
+  request.setRequestHeader("Accept", "application/json");
+  request.setRequestHeader("Content-Type", "application/octet-stream");
+  request.responseType = "json";
+  request.upload.addEventListener("progress", (event) => {
+    row.querySelector("progress").value = event.loaded / (event.total || 1);
+    row.querySelector(".state").textContent = share(event);
+  });
+  request.addEventListener("load", () => {
+    if (request.status === 201) {
+      const { name } = request.response;
+      end(upload, name === file.name ? "queued to be indexed" : `queued as ${name}`, false);
+      lookSoon();
+    } else {
+      end(upload, request.response?.error ?? `was refused (${request.status})`, true);
+    }
+  });
+  request.addEventListener("error", () => end(upload, "did not arrive: SceneQL does not answer", true));
+  request.addEventListener("abort", () => end(upload, "was cancelled", true));
+  request.addEventListener("loadend", () => {
+    running -= 1;
+    next();
+  });
+  request.send(file);
+}
+
+function share({ loaded, total }) {
+  return loaded < total ? `${Math.floor((100 * loaded) / total)} %` : "is being kept";
+}
+
+function stop(upload) {
+  const place = waiting.indexOf(upload);
+  if (place >= 0) {
+    waiting.splice(place, 1);
+    end(upload, "was cancelled", true);
+  } else {
+    upload.request.abort();
+  }
+}
+
+function end(upload, text, isBad) {
+  const { file, row } = upload;
+  row.querySelector("progress").remove();
+  row.querySelector("button").remove();
+  const state = row.querySelector(".state");
+  state.textContent = text;
+  state.classList.toggle("bad", isBad);
+  const said = document.getElementById("upload-said");
+  if (said) {
+    said.textContent = `${file.name}: ${text}`;
+  }
+}
+
+/* Another part of the page takes dropped pictures for questions; here they are videos. */
+function takes(event) {
+  const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
+  return section() && items.length && !items.every((item) => item.type.startsWith("image/"));
+}
+
+function takeOver(event) {
+  if (takes(event)) {
+    event.preventDefault();
+    event.stopPropagation();
+    const isDrop = event.type === "drop";
+    section().toggleAttribute("data-dropping", !isDrop);
+    if (isDrop) {
+      add(event.dataTransfer.files);
+    }
+  }
+}
+
+document.addEventListener("dragover", takeOver, true);
+document.addEventListener("drop", takeOver, true);
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) {
+    section()?.removeAttribute("data-dropping");
+  }
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("#upload input[type=file]")) {
+    add(event.target.files);
+    event.target.value = "";
+  }
+});
+
+document.addEventListener("shown", () => {
+  if (rows && section()) {
+    list();
+  }
+});
+
+addEventListener("beforeunload", (event) => {
+  if (running || waiting.length) {
+    event.preventDefault();
+  }
+});
