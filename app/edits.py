@@ -14,7 +14,7 @@ from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import Connection, Engine, Table, bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 
-from app.errors import BadRequestError
+from app.errors import BadRequestError, NotFoundError
 from app.filters import video_filter
 from app.models import Video, VideoFile
 
@@ -101,6 +101,24 @@ def read_change(name: str, value: str, operator: Operator = "=") -> Change:
     if field.startswith(METADATA) and value:
         return Change(field, operator, _json(value))
     return Change(field, operator, value or None)
+
+
+def read_value(name: str, value: Any) -> Change:
+    """The change of a field to a value of its own type, such as a list for tags; None removes it.
+
+    A text stays one, also where it looks like a number. Raises BadRequestError.
+    """
+    field = field_of(name)
+    if isinstance(value, str):
+        value = storable(value, field)
+        if not field.startswith(METADATA):
+            return read_change(name, value)
+    elif field == "tags":
+        tags = (storable(tag, field).strip() for tag in value or ())
+        return Change(field, "=", tuple(dict.fromkeys(filter(None, tags))))
+    elif field == "title":
+        raise BadRequestError("a video cannot be without a title; write one")
+    return Change(field, "=", value)
 
 
 def field_of(name: str) -> str:
@@ -214,11 +232,16 @@ def _as_json(video: dict[str, Any]) -> str:
 
 
 def fields_of_video(engine: Engine, video_id: int) -> dict[str, Any]:
-    """All that is known of a video, by name; `edited` names what people set, `files` its paths."""
+    """All that is known of a video, by name; `edited` names what people set, `files` its paths.
+
+    Raises NotFoundError.
+    """
     with engine.connect() as connection:
         row = connection.execute(
             select(*(TABLE.c[name] for name in SHOWN)).where(TABLE.c.id == video_id)
-        ).one()
+        ).one_or_none()
+        if row is None:
+            raise NotFoundError(f"there is no video {video_id}")
         files = connection.execute(
             select(VideoFile.path).where(VideoFile.video_id == video_id).order_by(VideoFile.path)
         ).scalars()

@@ -12,6 +12,10 @@ class BadRequestError(SceneqlError):
     """The question itself is at fault: an empty text, a broken filter, an image that is not one."""
 
 
+class NotFoundError(BadRequestError):
+    """What the question names is not there, or not any more."""
+
+
 class DatabaseUnavailableError(SceneqlError):
     """No Postgres answers at the configured address."""
 

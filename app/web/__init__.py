@@ -8,6 +8,7 @@ from app.db import get_engine
 from app.web import (
     api,
     changes,
+    docs,
     errors,
     health,
     library,
@@ -38,6 +39,6 @@ def create_app(engine: Engine | None = None, settings: Settings | None = None) -
     health.count_requests(flask, engine)
     security.protect(flask, settings)
     errors.register(flask)
-    for part in (library, changes, uploading, pages, api, media, health, login):
+    for part in (library, changes, uploading, pages, api, media, health, login, docs):
         flask.register_blueprint(part.blueprint)
     return flask

@@ -13,11 +13,14 @@ from app.errors import (
     EmbedderTimeoutError,
     EmptyIndexError,
     ModelUnavailableError,
+    NotFoundError,
     SceneqlError,
 )
 from app.questions import MAX_IMAGE_BYTES, MAX_TEXT_LENGTH
 
+# The narrower kind before the wider one.
 STATUS: dict[type[SceneqlError], HTTPStatus] = {
+    NotFoundError: HTTPStatus.NOT_FOUND,
     BadRequestError: HTTPStatus.BAD_REQUEST,
     DatabaseUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     EmbedderAbsentError: HTTPStatus.SERVICE_UNAVAILABLE,

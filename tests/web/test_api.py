@@ -1,6 +1,12 @@
 """The JSON API."""
 
+from io import BytesIO
+
+import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import Engine
+
+from tests.filling import fill
 
 
 def test_hits_come_best_first_with_all_that_is_known(client: FlaskClient) -> None:
@@ -10,7 +16,7 @@ def test_hits_come_best_first_with_all_that_is_known(client: FlaskClient) -> Non
     best = answer["hits"][0]
     assert (best["title"], best["start_s"], best["end_s"], best["t_s"]) == ("video 4", 5, 10, 7)
     assert best["similarity"] > 0.999
-    assert best["recorded_at"] == "2026-01-04T12:00:00+00:00"
+    assert best["recorded_at"] == "2026-01-04T12:00:00Z"
     assert best["tags"] == ["even"]
     similarities = [hit["similarity"] for hit in answer["hits"]]
     assert len(similarities) == 3
@@ -125,3 +131,221 @@ def test_a_page_of_what_is_not_kept_is_one_line(client: FlaskClient) -> None:
     assert gone.status_code == 400
     assert gone.json is not None
     assert gone.json["error"] == "this answer is no longer kept; ask the question again"
+
+
+def test_a_parameter_that_nobody_knows_is_refused(client: FlaskClient) -> None:
+    reply = client.get("/api/search", query_string={"q": "a red circle", "wehre": "tags=odd"})
+
+    assert reply.status_code == 400
+    assert reply.json is not None
+    assert "there is no parameter 'wehre'; there are q," in reply.json["error"]
+
+
+def test_fields_of_a_form_that_nobody_filled_in_count_as_left_out(client: FlaskClient) -> None:
+    form = {"q": "a red circle", "where": "", "limit": "", "image": (BytesIO(b""), "")}
+
+    answer = client.post("/api/search", data=form).json
+
+    assert answer is not None
+    assert len(answer["hits"]) == 20
+
+
+def test_a_question_may_be_json(client: FlaskClient) -> None:
+    answer = client.post("/api/search", json={"q": "a red circle", "limit": 2}).json
+
+    assert answer is not None
+    assert answer["hits"][0]["title"] == "video 4"
+    assert len(answer["hits"]) == 2
+
+
+def test_json_that_is_none_is_said_to_be(client: FlaskClient) -> None:
+    reply = client.post("/api/search", data="{", content_type="application/json")
+
+    assert (reply.status_code, reply.json) == (
+        400,
+        {"error": "the body must be one JSON object, in UTF-8"},
+    )
+
+
+def test_all_that_is_known_of_a_video_is_told(client: FlaskClient) -> None:
+    video = client.get("/api/videos/4").json
+
+    assert video is not None
+    assert (video["title"], video["metadata"], video["edited"]) == ("video 4", {"n": 4}, [])
+    assert video["files"] == ["/videos/video 4.mp4"]
+
+
+def test_a_video_that_is_not_there_is_a_404(client: FlaskClient) -> None:
+    for method, address in (
+        ("GET", "/api/videos/999"),
+        ("PATCH", "/api/videos/999"),
+        ("DELETE", "/api/videos/999"),
+        ("GET", "/api/videos/999/similar"),
+        ("GET", "/api/videos/999/copies"),
+    ):
+        reply = client.open(
+            address, method=method, json={"title": "x"} if method != "GET" else None
+        )
+
+        assert reply.status_code == 404, (method, address)
+        assert reply.json == {"error": "there is no video 999"}
+
+
+def test_what_is_set_in_a_video_is_kept_and_noted(engine: Engine, own_client: FlaskClient) -> None:
+    fill(engine, videos=1)
+
+    video = own_client.patch(
+        "/api/videos/1",
+        json={"title": "The beach", "tags": ["sea, sand", "sun"], "metadata": {"code": "007"}},
+    ).json
+
+    assert video is not None
+    assert (video["title"], video["tags"]) == ("The beach", ["sea, sand", "sun"])
+    assert video["metadata"] == {"n": 1, "code": "007"}
+    assert video["edited"] == ["title", "tags", "metadata.code"]
+    assert own_client.get("/api/videos/1").json == video
+
+
+def test_null_takes_a_value_away(engine: Engine, own_client: FlaskClient) -> None:
+    fill(engine, videos=1)
+
+    video = own_client.patch(
+        "/api/videos/1", json={"collection": None, "tags": None, "metadata": {"n": None}}
+    ).json
+
+    assert video is not None
+    assert (video["collection"], video["tags"], video["metadata"]) == (None, [], {})
+
+
+@pytest.mark.parametrize(
+    ("edits", "problem"),
+    [
+        ({}, "nothing is to be changed"),
+        ({"title": None}, "a video cannot be without a title"),
+        ({"title": " "}, "a video cannot be without a title"),
+        ({"title": 7}, "title must be a text of at most 2,000 characters or null"),
+        ({"recorded_at": "soon"}, "recorded_at is a date such as 2026-01-31"),
+        ({"id": 5}, "there is no parameter 'id'"),
+        ({"metadata": {"a": "\0"}}, "NUL character"),
+        ({"metadata": {"": 1}}, "a field needs a name"),
+    ],
+)
+def test_what_cannot_be_set_changes_nothing(
+    client: FlaskClient, edits: dict[str, object], problem: str
+) -> None:
+    before = client.get("/api/videos/4").json
+
+    reply = client.patch("/api/videos/4", json={"description": "changed"} | edits if edits else {})
+
+    assert reply.status_code == 400
+    assert reply.json is not None
+    assert problem in reply.json["error"]
+    assert client.get("/api/videos/4").json == before
+
+
+def test_edits_come_as_json_only(client: FlaskClient) -> None:
+    reply = client.patch("/api/videos/4", data={"title": "x"})
+
+    assert reply.status_code == 415
+    assert reply.json == {"error": "send the body with Content-Type: application/json"}
+
+
+def test_a_video_is_taken_out_once(engine: Engine, own_client: FlaskClient) -> None:
+    fill(engine, videos=2)
+
+    gone = own_client.delete("/api/videos/1")
+
+    assert (gone.status_code, gone.data) == (204, b"")
+    assert own_client.delete("/api/videos/1").status_code == 404
+    left = own_client.get("/api/videos").json
+    assert left is not None
+    assert [video["id"] for video in left["videos"]] == [2]
+
+
+def test_similar_videos_come_best_first(client: FlaskClient) -> None:
+    answer = client.get("/api/videos/4/similar", query_string={"limit": 5}).json
+
+    assert answer is not None
+    similarities = [video["similarity"] for video in answer["videos"]]
+    assert len(similarities) == 5
+    assert similarities == sorted(similarities, reverse=True)
+    assert 4 not in [video["video_id"] for video in answer["videos"]]
+
+
+def test_a_video_without_copies_has_none(client: FlaskClient) -> None:
+    assert client.get("/api/videos/4/copies").json == {"copies": []}
+
+
+def test_a_picture_needs_an_embedder(client: FlaskClient) -> None:
+    reply = client.post("/api/pictures", data={"image": (BytesIO(b"png"), "picture.png")})
+
+    assert reply.status_code == 503
+    assert reply.json is not None
+    assert "sceneql worker" in reply.json["error"]
+
+
+def test_a_picture_that_was_forgotten_is_asked_for(client: FlaskClient) -> None:
+    for form, problem in (
+        ({"image": (BytesIO(b""), "")}, "image is missing; it is a file"),
+        ({"image": "a text"}, "image must be a file"),
+    ):
+        reply = client.post("/api/pictures", data=form)
+
+        assert reply.status_code == 400
+        assert reply.json == {"error": problem}
+
+
+def test_suggestions_are_names_first_then_values(client: FlaskClient) -> None:
+    names = client.get("/api/suggestions", query_string={"prefix": "n"}).json
+    values = client.get("/api/suggestions", query_string={"prefix": "tag:e"}).json
+
+    assert names == {
+        "suggestions": [{"text": "n:", "note": "from the metadata", "is_name": True, "videos": 60}]
+    }
+    assert values is not None
+    assert [(one["text"], one["videos"]) for one in values["suggestions"]] == [("tag:even", 30)]
+
+
+def test_filters_may_stand_among_the_words_or_beside_them(client: FlaskClient) -> None:
+    for question in (
+        {"q": "a red circle tag:odd"},
+        {"q": "a red circle", "filter": ["tag:odd"]},
+    ):
+        for reply in (
+            client.get("/api/search", query_string=question),
+            client.post("/api/search", json=question),
+            client.post("/api/search", data=question),
+        ):
+            assert reply.json is not None, question
+            assert {tag for hit in reply.json["hits"] for tag in hit["tags"]} == {"odd"}, question
+
+
+def test_hits_may_be_frames_of_what_is_like_a_frame(client: FlaskClient) -> None:
+    question = {"like": "4:7", "group": "frame", "limit": 2}
+
+    answer = client.get("/api/search", query_string=question).json
+
+    assert answer is not None
+    assert [hit["frame_no"] for hit in answer["hits"]][:1] == [7]
+    assert answer["hits"][0]["similarity"] > 0.999
+
+
+@pytest.mark.parametrize(
+    ("question", "problem"),
+    [
+        ({"like": "4"}, "like must be"),
+        ({"group": "day"}, "group must be one of scene, video, frame"),
+        ({"weight": "101"}, "weight must be a whole number from 0 to 100"),
+        ({"gap": "0"}, "gap must be a number above 0"),
+        ({"min_z": "nan"}, "min_z must be a number or null"),
+        ({"filter": "beach"}, "'beach' is no filter; write NAME:VALUE"),
+    ],
+)
+def test_what_a_parameter_must_be_is_said(
+    client: FlaskClient, question: dict[str, str], problem: str
+) -> None:
+    reply = client.get("/api/search", query_string={"q": "a red circle"} | question)
+
+    assert reply.status_code == 400
+    assert reply.json is not None
+    assert problem in reply.json["error"]
