@@ -20,6 +20,7 @@ from app.web import (
     wording,
 )
 from app.web.question import Given
+from app.web.ways import ways_to_ask
 
 
 def create_app(engine: Engine | None = None, settings: Settings | None = None) -> Flask:
@@ -36,6 +37,7 @@ def create_app(engine: Engine | None = None, settings: Settings | None = None) -
     flask.jinja_env.trim_blocks = flask.jinja_env.lstrip_blocks = True
     flask.jinja_env.filters.update(wording.FILTERS)
     flask.jinja_env.globals["empty_question"] = Given()
+    flask.jinja_env.globals["ways_to_ask"] = ways_to_ask
     health.count_requests(flask, engine)
     security.protect(flask, settings)
     errors.register(flask)

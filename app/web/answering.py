@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
+from app.asking import Question
 from app.paging import Page, keep
 from app.search import Hit, count_held, search
 from app.web.question import Given
@@ -61,15 +62,20 @@ class Shown:
         return cls(token, tuple(placed), page.total, following)
 
 
+def to_rank(given: Given) -> Question:
+    """The question as it is ranked for the page: with all the hits that are kept."""
+    most = KEPT_VIDEOS if given.group == "video" and given.match == "picture" else KEPT
+    return replace(given.question(most), moments_each=MOMENTS_EACH)
+
+
 def shown(engine: Engine, given: Given, limit: int) -> Shown:
     """Answers what is asked, keeps the answer, and gives its first `limit` hits.
 
     All are ranked before the cut-off is applied: what it leaves out is counted, and the best of it
     shown where nothing is left. Raises what app.search.search raises.
     """
-    most = KEPT_VIDEOS if given.group == "video" and given.match == "picture" else KEPT
-    question = given.question(most)
-    answer = search(engine, replace(question, min_z=None, moments_each=MOMENTS_EACH))
+    question = to_rank(given)
+    answer = search(engine, replace(question, min_z=None))
     above = [hit for hit in answer.hits if hit.stands_out(question.min_z)]
     best_first = sorted(answer.hits, key=lambda hit: -(hit.z or 0))
     kept = above or best_first[:BELOW_SHOWN]
@@ -80,7 +86,7 @@ def shown(engine: Engine, given: Given, limit: int) -> Shown:
         hits=placed[:limit] if above else (),
         total=len(above),
         next_offset=limit if len(above) > limit else None,
-        is_full=len(answer.hits) >= most,
+        is_full=len(answer.hits) >= question.limit,
         below=() if above else placed,
         zs=zs,
         always=len(answer.hits) - len(zs),

@@ -15,7 +15,13 @@ TITLE = "SceneQL"
 API_VERSION = "1"
 
 # What may go wrong with any request; the others are named where they may happen.
-ALWAYS = (HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE)
+ALWAYS = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 
 FORMATS = {
     "binary": "a file",

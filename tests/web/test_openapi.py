@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, text
 
 from app.web import create_app
 from tests.conftest import Databases
-from tests.filling import answer, fill
+from tests.filling import answer, answer_everything, fill
 
 CHECKS = [
     not_a_server_error,
@@ -30,17 +30,6 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-
-
-# What an embedder does, without a model.
-ANSWER_WHAT_IS_ASKED = """
-    CREATE FUNCTION answer() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        NEW.answered_at := now();
-        SELECT embedding INTO NEW.embedding FROM query_embeddings LIMIT 1;
-        RETURN NEW;
-    END $$
-"""
 
 
 def described() -> dict[str, Any]:
@@ -62,15 +51,14 @@ def app(databases: Databases) -> Iterator[Flask]:
     engine = databases.create()
     filled = fill(engine, videos=20, frames=10)
     answer(engine, "a red circle", filled.vectors[3, 7])
+    answer_everything(engine)
     with engine.begin() as connection:
-        for statement in (
-            "INSERT INTO subtitles (video_id, line_no, scene_no, start_s, end_s, said) "
-            "SELECT id, 0, 0, 1, 2, 'a red circle' FROM videos",
-            ANSWER_WHAT_IS_ASKED,
-            "CREATE TRIGGER answer BEFORE INSERT ON query_embeddings "
-            "FOR EACH ROW EXECUTE FUNCTION answer()",
-        ):
-            connection.execute(text(statement))
+        connection.execute(
+            text(
+                "INSERT INTO subtitles (video_id, line_no, scene_no, start_s, end_s, said) "
+                "SELECT id, 0, 0, 1, 2, 'a red circle' FROM videos"
+            )
+        )
     yield create_app(engine)
     databases.drop(engine)
 
