@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from sqlalchemy import create_engine, text
 
+from app.config import Settings
 from app.web import create_app
 from tests.conftest import Databases
 from tests.filling import answer, answer_everything, fill
@@ -59,7 +60,8 @@ def app(databases: Databases) -> Iterator[Flask]:
                 "SELECT id, 0, 0, 1, 2, 'a red circle' FROM videos"
             )
         )
-    yield create_app(engine)
+    unlimited = 1_000_000
+    yield create_app(engine, Settings(questions_per_minute=unlimited, uploads_per_minute=unlimited))
     databases.drop(engine)
 
 

@@ -13,7 +13,7 @@ from app.questions import keep_picture
 from app.search import Hit
 from app.suggestions import suggest
 from app.typed_filters import split_off
-from app.web import schemas
+from app.web import rates, schemas
 from app.web.contract import answers, blueprint, contract
 from app.web.media import thumbnail_url
 from app.web.question import SINGLE, Given, library, picture_of
@@ -75,6 +75,7 @@ def _answered(
     query: schemas.Question, key: str, picture: bytes | None = None
 ) -> schemas.SearchAnswer:
     given = _given(query, key)
+    rates.count(rates.QUESTIONS)
     answer = searching.search(
         library(), given.question(MAX_LIMIT if query.keep else query.limit, picture)
     )
