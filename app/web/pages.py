@@ -23,8 +23,10 @@ from app.frames import scene_frames
 from app.paging import page
 from app.questions import keep_picture, kept_picture
 from app.suggestions import suggest
+from app.web import rates
 from app.web.answering import KEPT, SHOWN, Shown, shown
 from app.web.errors import status_of
+from app.web.fetching import fetch_picture
 from app.web.media import VIDEO_ID, thumbnail_url, type_of_picture
 from app.web.question import Given, library, limit_of, picture_of, read_given, whole_number
 
@@ -65,6 +67,9 @@ def ask() -> ResponseReturnValue:
     given = read_given()
     try:
         picture = picture_of(request.files.get("picture"))
+        if picture is None and (address := request.form.get("address", "").strip()):
+            rates.count(rates.FETCHES)
+            picture = fetch_picture(address)
         params = given.params
         if picture is not None:
             params = given.but(image=keep_picture(library(), picture), like="")
@@ -129,6 +134,7 @@ def status() -> ResponseReturnValue:
 
 def _answered(given: Given, limit: int) -> ResponseReturnValue:
     """The page of hits, or the same page with the problem beside the field that caused it."""
+    rates.count(rates.QUESTIONS)
     try:
         answer = shown(library(), given, limit)
     except EmptyIndexError as error:

@@ -63,8 +63,8 @@ class Given:
         return {name: list(v) if name == "filter" else v for name, v in vars(self).items() if v}
 
     def is_canonical(self, args: MultiDict[str, str]) -> bool:
-        """Whether an address says just this question, in the shortest way."""
-        asked = {name: args.getlist(name) for name in args if name != "limit"}
+        """Whether an address says this question in the shortest way, whatever else it says."""
+        asked = {name: args.getlist(name) for name in args if hasattr(self, name)}
         params = self.params
         return asked == {
             name: value if isinstance(value, list) else [value] for name, value in params.items()

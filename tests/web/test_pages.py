@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from app.catalog import TINY_MODEL, TINY_WARNING
 from app.web.answering import SHOWN
-from app.web.pages import VIDEOS_PER_PAGE
+from app.web.library import VIDEOS_PER_PAGE
 from tests.filling import answer, fill
 
 

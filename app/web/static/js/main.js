@@ -2,6 +2,7 @@ import "./ask.js";
 import "./suggestions.js";
 import "./picture.js";
 import "./answer.js";
+import "./sql.js";
 import "./player.js";
 import "./status.js";
 import "./watch.js";
