@@ -1,6 +1,7 @@
 """What the library holds: its videos, their pictures and files, and how the system stands."""
 
 import hashlib
+import stat
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -225,11 +226,33 @@ def thumbnail(engine: Engine, video_id: int, frame_no: int) -> Thumbnail | None:
 
 def media_path(engine: Engine, video_id: int) -> Path | None:
     """The file of an indexed video that can be watched now, or None."""
+    wanted = (
+        select(Video.path, VideoFile.size_bytes, VideoFile.mtime)
+        .join(VideoFile, VideoFile.path == Video.path)
+        .where(Video.id == video_id, Video.status == "indexed")
+    )
     with engine.connect() as connection:
-        path = connection.execute(
-            select(Video.path).where(Video.id == video_id, Video.status == "indexed")
-        ).scalar_one_or_none()
-    return Path(path) if path else None
+        row = connection.execute(wanted).one_or_none()
+    if row is None or _leads_elsewhere(Path(row.path), row.size_bytes, row.mtime):
+        return None
+    return Path(row.path)
+
+
+def _leads_elsewhere(path: Path, size_bytes: int | None, mtime: datetime | None) -> bool:
+    """Whether a path is now a link to something else than what was indexed, or no file at all.
+
+    Who may write to a folder of videos but not read this machine could otherwise put links there.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        # Whoever opens the file learns why.
+        return False
+    if not path.is_symlink():
+        return not stat.S_ISREG(found.st_mode)
+    # The index keeps microseconds.
+    changed_us = round(mtime.timestamp() * 1e6) if mtime else None
+    return (found.st_size, found.st_mtime_ns // 1000) != (size_bytes, changed_us)
 
 
 def status(engine: Engine) -> LibraryStatus:

@@ -79,7 +79,7 @@ def test_the_health_the_form_and_its_looks_are_open(stranger: FlaskClient) -> No
 
 
 def test_the_token_opens_the_page_and_leads_back(stranger: FlaskClient) -> None:
-    asked = "/?q=a+red+circle&where=tags%3Deven&x=%C3%A4"
+    asked = "/library?where=title%3D%C3%A4+or+tags%3Deven&page=1"
     login = stranger.get(asked, headers=BROWSER).location
     form = stranger.get(login, headers=BROWSER).text
     following = re.search(r'name="next" value="([^"]*)"', form)
