@@ -2,6 +2,7 @@
 
 import hashlib
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, func, or_, select, tex
 from app.errors import BadRequestError
 from app.filters import video_filter
 from app.models import EmbeddingModel, Frame, Scene, Video, VideoFile
+from app.typed_filters import conditions
 
 # The name under which the model that ships with the project is kept in an index.
 TINY_MODEL = "tiny"
@@ -103,11 +105,21 @@ def active_model(connection: Connection) -> ActiveModel | None:
 
 
 def list_videos(
-    engine: Engine, *, where: str | None = None, limit: int = 100, offset: int = 0
+    engine: Engine,
+    *,
+    where: str | None = None,
+    filters: Sequence[str] = (),
+    limit: int = 100,
+    offset: int = 0,
 ) -> tuple[VideoCard, ...]:
-    """The videos by title, failed ones included; `where` is a filter as app.filters reads it."""
+    """The videos by title, failed ones included.
+
+    `where` is a filter as app.filters reads it, `filters` are those of app.typed_filters. Raises
+    BadRequestError for one that is broken.
+    """
     order = (Video.title, Video.id)
-    page = select(Video.id).where(video_filter(where)).order_by(*order).limit(limit).offset(offset)
+    page = select(Video.id).where(video_filter(where), conditions(filters))
+    page = page.order_by(*order).limit(limit).offset(offset)
     wanted = select(
         Video.id,
         Video.title,
@@ -149,10 +161,11 @@ def cover_frame_no() -> ColumnElement[int]:
     return select(middle).where(Frame.video_id == Video.id).scalar_subquery()
 
 
-def count_videos(engine: Engine, *, where: str | None = None) -> int:
+def count_videos(engine: Engine, *, where: str | None = None, filters: Sequence[str] = ()) -> int:
     """How many videos list_videos would show without its limit."""
     with engine.connect() as connection:
-        wanted = select(func.count()).select_from(Video).where(video_filter(where))
+        wanted = select(func.count()).select_from(Video)
+        wanted = wanted.where(video_filter(where), conditions(filters))
         return int(connection.execute(wanted).scalar_one())
 
 

@@ -80,12 +80,13 @@ def similar_videos(
     video_id: int,
     *,
     where: str | None = None,
+    filters: Sequence[str] = (),
     limit: int = 20,
     exact: bool = False,
 ) -> tuple[SimilarVideo, ...]:
     """The videos most like one of the library, most alike first; raises BadRequestError."""
     check_limit(limit)
-    held = within(where or "")
+    held = within(where or "", filters)
     with engine.connect() as connection:
         ranking = func.similar_videos(video_id, limit, held, exact)
         return _rows(connection, ranking, SimilarVideo)

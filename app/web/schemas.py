@@ -32,9 +32,9 @@ Where = Annotated[
 Seconds = Annotated[float, Field(description="Seconds on a player's clock.")]
 
 
-# Of a form's field that is given once, no more is known than its text.
+# What is given once comes as a text, what is given again and again as a list.
 Texts = Annotated[
-    list[str], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)
+    tuple[str, ...], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)
 ]
 
 
@@ -48,6 +48,17 @@ File = Annotated[
     FileStorage,
     PlainValidator(_file),
     WithJsonSchema({"type": "string", "format": "binary"}),
+]
+
+
+Filters = Annotated[
+    Texts,
+    Field(
+        max_length=MOST_FILTERS,
+        description="What has to hold of the video, such as tag:beach, -collection:news, "
+        "after:2026-05, longer:10m, camera:GoPro. May be given again and again; for scenes also as "
+        'said:"good morning".',
+    ),
 ]
 
 
@@ -70,13 +81,7 @@ class Question(Parameters):
     like: str = Field(
         "", pattern="^([0-9]{1,18}:[0-9]{1,9})?$", description="A frame, as VIDEO:FRAME."
     )
-    filter: Texts = Field(
-        [],
-        max_length=MOST_FILTERS,
-        description="What has to hold of the video, such as tag:beach, -collection:news, "
-        'after:2026-05, longer:10m, camera:GoPro; or of the scene, as said:"good morning". May be '
-        "given again and again.",
-    )
+    filter: Filters = ()
     where: Where = ""
     match: Literal["all", "picture"] = Field(
         "all", description="Whether the words may be found in titles and subtitles as well."
@@ -120,6 +125,7 @@ class PageQuery(Parameters):
 class VideosQuery(Parameters):
     """Which videos."""
 
+    filter: Filters = ()
     where: Where = ""
     offset: Offset = 0
     limit: Rows = DEFAULT_VIDEOS
@@ -128,6 +134,7 @@ class VideosQuery(Parameters):
 class RelatedQuery(Parameters):
     """Which of the videos that are like one."""
 
+    filter: Filters = ()
     where: Where = ""
     limit: Rows = DEFAULT_HITS
 
@@ -138,6 +145,7 @@ class SaidQuery(Parameters):
     q: Words = Field(
         examples=["red circle"], description='Keywords as in a web search: "a phrase", or, -not.'
     )
+    filter: Filters = ()
     where: Where = ""
     offset: Offset = 0
     limit: Rows = DEFAULT_HITS

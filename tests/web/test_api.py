@@ -4,7 +4,7 @@ from io import BytesIO
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from tests.filling import fill
 
@@ -349,3 +349,37 @@ def test_what_a_parameter_must_be_is_said(
     assert reply.status_code == 400
     assert reply.json is not None
     assert problem in reply.json["error"]
+
+
+def test_what_is_said_is_found_with_its_time(engine: Engine, own_client: FlaskClient) -> None:
+    fill(engine, videos=4)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO subtitles (video_id, line_no, scene_no, start_s, end_s, said) "
+                "SELECT id, n, n, n * 5 + 1, n * 5 + 3, 'line ' || n || ' of a red circle' "
+                "FROM videos, generate_series(0, 2) AS n"
+            )
+        )
+    question = {"q": '"red circle"', "filter": "tag:odd", "limit": 4}
+
+    first = own_client.get("/api/said", query_string=question).json
+    rest = own_client.get("/api/said", query_string={**question, "offset": 4}).json
+
+    assert first is not None
+    assert rest is not None
+    assert (first["total"], len(first["lines"]), len(rest["lines"])) == (6, 4, 2)
+    lines = [(line["title"], line["line_no"]) for line in first["lines"] + rest["lines"]]
+    assert sorted(lines) == [(f"video {n}", line) for n in (1, 3) for line in range(3)]
+    line = next(line for line in first["lines"] if line["line_no"] == 1)
+    assert (line["start_s"], line["end_s"], line["scene_no"], line["frame_no"]) == (6, 8, 1, 6)
+
+
+def test_videos_are_listed_by_the_filters_of_a_question(client: FlaskClient) -> None:
+    filters = {"filter": ["tag:odd", "collection:c3", "collection:c4"], "where": "metadata.n < 20"}
+
+    found = client.get("/api/videos", query_string=filters).json
+
+    assert found is not None
+    assert [video["title"] for video in found["videos"]] == ["video 13", "video 3"]
+    assert found["total"] == 2

@@ -67,7 +67,7 @@ def app(databases: Databases) -> Iterator[Flask]:
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_no_request_breaks_the_contract(app: Flask, method: str, path: str) -> None:
-    ask_at_random(app, method, path, examples=12)
+    ask_at_random(app, method, path, examples=8)
 
 
 @pytest.mark.slow

@@ -23,12 +23,11 @@ ID = {"video_id": "The video's number."}
 @contract.validate(operation_id="videos", resp=answers(schemas.VideosPage), tags=["videos"])
 def videos(query: schemas.VideosQuery) -> schemas.VideosPage:
     """The videos of the library by title, failed ones included."""
-    cards = catalog.list_videos(
-        library(), where=query.where, limit=query.limit, offset=query.offset
-    )
+    held: dict[str, Any] = {"where": query.where, "filters": query.filter}
+    cards = catalog.list_videos(library(), **held, limit=query.limit, offset=query.offset)
     return schemas.VideosPage(
         videos=[_card(card) for card in cards],
-        total=catalog.count_videos(library(), where=query.where),
+        total=catalog.count_videos(library(), **held),
         limit=query.limit,
         offset=query.offset,
     )
@@ -91,7 +90,9 @@ def remove(video_id: int) -> Response:
 def similar(video_id: int, query: schemas.RelatedQuery) -> schemas.SimilarVideos:
     """The videos that show what a video shows, most alike first."""
     fields_of_video(library(), video_id)
-    found = related.similar_videos(library(), video_id, where=query.where, limit=query.limit)
+    found = related.similar_videos(
+        library(), video_id, where=query.where, filters=query.filter, limit=query.limit
+    )
     return schemas.SimilarVideos(videos=[schemas.SimilarVideo(**asdict(one)) for one in found])
 
 
