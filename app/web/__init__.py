@@ -8,6 +8,7 @@ from app.db import get_engine
 from app.web import (
     api,
     changes,
+    conversion,
     errors,
     health,
     library,
@@ -32,6 +33,7 @@ def create_app(engine: Engine | None = None, settings: Settings | None = None) -
     settings = settings or get_settings()
     flask.extensions["sceneql"] = engine
     flask.extensions["sceneql_settings"] = settings
+    flask.extensions[conversion.EXTENSION] = conversion.Conversions(settings.conversions)
     flask.jinja_env.trim_blocks = flask.jinja_env.lstrip_blocks = True
     flask.jinja_env.filters.update(wording.FILTERS)
     flask.jinja_env.globals["empty_question"] = Given()
