@@ -91,6 +91,12 @@ def similar_videos(
         return _rows(connection, ranking, SimilarVideo)
 
 
+def find_copies(engine: Engine, video_id: int) -> tuple[Copy, ...]:
+    """Where other videos of the library contain a video of it, or a part of 5 s or more."""
+    with engine.connect() as connection:
+        return _rows(connection, func.find_copies(video_id), Copy)
+
+
 def find_fingerprints(
     engine: Engine, times_s: Sequence[float], hashes: Sequence[int]
 ) -> tuple[Copy, ...]:

@@ -17,6 +17,7 @@ from app.web import (
     pages,
     security,
     uploading,
+    watch,
     wording,
 )
 from app.web.question import Given
@@ -40,6 +41,6 @@ def create_app(engine: Engine | None = None, settings: Settings | None = None) -
     health.count_requests(flask, engine)
     security.protect(flask, settings)
     errors.register(flask)
-    for part in (library, changes, uploading, pages, api, media, health, login):
+    for part in (library, changes, uploading, pages, watch, api, media, health, login):
         flask.register_blueprint(part.blueprint)
     return flask
