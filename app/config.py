@@ -106,6 +106,14 @@ class Settings(BaseSettings):
         default=30.0, ge=1, description="A worker silent for so long is taken for dead."
     )
 
+    conversions: int = Field(
+        default=2,
+        ge=1,
+        le=6,
+        description="Videos that the page converts for browsers, or cuts, at a time; each takes "
+        "one of its 8 threads.",
+    )
+
     log: Literal["text", "json"] = Field(
         default="text",
         description="How processes log on standard error: text, or json with one object a line.",

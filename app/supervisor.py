@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -27,6 +28,16 @@ class Service:
 
     name: str
     command: Sequence[str]
+
+
+def worker_command(*arguments: str) -> list[str]:
+    """The command line of a worker process."""
+    return python_module("workers", *arguments)
+
+
+def python_module(name: str, *arguments: str) -> list[str]:
+    """The command line of a module of ours, never of one with its name in the current folder."""
+    return [sys.executable, "-P", "-m", name, *arguments]
 
 
 class _Process:

@@ -14,6 +14,8 @@ from app.supervisor import NEEDS_A_PERSON, end_with_parent
 
 # A lower priority for work that nobody waits for: a machine in use stays usable.
 INGEST_NICENESS = 10
+# Somebody waits for a conversion, but the pages and the embedder come first.
+CONVERSION_NICENESS = 5
 
 
 def main() -> int:
@@ -108,6 +110,20 @@ def _prepare(settings: Settings, arguments: argparse.Namespace) -> int:
     return prepare(settings, arguments.model)
 
 
+def _transcode(settings: Settings, arguments: argparse.Namespace) -> None:
+    from workers.limits import limit_memory
+    from workers.transcode import FRAGMENTED, STANDARD_OUTPUT, transcode
+
+    os.nice(CONVERSION_NICENESS)
+    limit_memory(settings.decode_memory_mb)
+    transcode(
+        arguments.file.absolute(),
+        STANDARD_OUTPUT,
+        from_s=arguments.from_s,
+        muxer_options=FRAGMENTED,
+    )
+
+
 def _demo(_settings: Settings, arguments: argparse.Namespace) -> None:
     from workers.demo_command import render
 
@@ -161,6 +177,11 @@ def _parser() -> argparse.ArgumentParser:
     prepare = commands.add_parser("prepare", help="fill what a model lacks to be searched")
     prepare.add_argument("model")
     prepare.set_defaults(run=_prepare)
+
+    transcode = commands.add_parser("transcode", help="convert a video for browsers, to stdout")
+    transcode.add_argument("file", type=Path)
+    transcode.add_argument("--from", type=float, default=0.0, dest="from_s", metavar="SECONDS")
+    transcode.set_defaults(run=_transcode)
 
     demo = commands.add_parser("demo", help="render the library of sample videos")
     demo.add_argument("folder", type=Path)

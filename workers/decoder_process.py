@@ -7,7 +7,6 @@ for all memory, and only this process suffers.
 import fcntl
 import logging
 import os
-import resource
 import select
 import signal
 import socket
@@ -24,6 +23,7 @@ from app.errors import MediaError
 from app.sampling import Sampling
 from workers.analysis import Decoded, Described, Progress, Sample
 from workers.decoder_messages import Broken, Channel, OutOfMemory, Ready, Refused, Task
+from workers.limits import limit_memory
 from workers.scenes import analyse_video
 from workers.subtitles import read_subtitles
 from workers.video import open_video
@@ -43,7 +43,7 @@ def main() -> None:
     # Ctrl-C is for the worker, which then stops this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_writer(life_number)
-    limit(memory_mb)
+    limit_memory(memory_mb)
     channel = Channel(socket.socket(fileno=socket_number))
     logging.basicConfig(level=logging.INFO, handlers=[_LogOfWorker(channel)])
     # An end of file, or a pipe that is broken: the worker is gone or needs no decoder any more.
@@ -69,18 +69,6 @@ def end_with_writer(pipe_number: int) -> None:
     # The writer may have gone before the kernel was asked to watch.
     if select.select([pipe_number], [], [], 0)[0]:
         sys.exit(1)
-
-
-def limit(memory_mb: int) -> None:
-    """Has what asks for more memory than this fail, and a crash leave no image of it on the disk.
-
-    The limit is on data, not on addresses: code and the reserves of threads take none.
-    """
-    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    wanted = memory_mb * 2**20
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _serve(task: Task, channel: Channel) -> Decoded | Described | Refused | OutOfMemory | Broken:

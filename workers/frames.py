@@ -104,7 +104,7 @@ class DecodedFrame:
         if max(shown_width, self.stored.height) <= MAX_SIDE:
             return self
         width, height = _fit(shown_width, self.stored.height, MAX_SIDE)
-        smaller = _scaled(self.stored, width, height, None, "AREA", VideoReformatter())
+        smaller = scaled(self.stored, width, height, None, "AREA", VideoReformatter())
         return replace(self, stored=smaller, view=replace(self.view, sample_aspect=Fraction(1)))
 
     def _upright(self, picture: Image.Image) -> Image.Image:
@@ -134,14 +134,14 @@ def _bgr(
     scaler: VideoReformatter,
 ) -> Pixels:
     """The stored picture in 8 bits, scaled; what is transparent shows white, as on a page."""
-    if not _has_alpha(frame.format.name):
-        return _as_array(_scaled(frame, width, height, "bgr24", interpolation, scaler))
-    bgra = _as_array(_scaled(frame, width, height, "bgra", interpolation, scaler))
+    if not has_alpha(frame.format.name):
+        return _as_array(scaled(frame, width, height, "bgr24", interpolation, scaler))
+    bgra = _as_array(scaled(frame, width, height, "bgra", interpolation, scaler))
     alpha = bgra[..., 3:].astype(np.uint16)
     return ((bgra[..., :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)
 
 
-def _scaled(
+def scaled(
     frame: av.VideoFrame,
     width: int,
     height: int,
@@ -172,7 +172,7 @@ def _as_array(frame: av.VideoFrame) -> Pixels:
 
 
 @cache
-def _has_alpha(pixel_format: str) -> bool:
+def has_alpha(pixel_format: str) -> bool:
     return any(component.is_alpha for component in av.VideoFormat(pixel_format).components)
 
 

@@ -3,10 +3,9 @@
 import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import av
 import numpy as np
@@ -18,6 +17,7 @@ from av.video.stream import VideoStream
 from app.errors import MediaError
 from workers.analysis import VideoInfo
 from workers.animation import is_animated_webp
+from workers.clock import Clock
 from workers.container import (
     ANIMATED_PICTURES,
     MAX_PIXELS,
@@ -28,9 +28,6 @@ from workers.container import (
 )
 from workers.frames import DecodedFrame, View
 from workers.webp import AnimatedWebp
-
-_CLOCK_SET_BACK_S = 10.0
-"""A time stamp this far behind the one before it begins another recording; less is a slip."""
 
 _CUT_SHORT_S = 1.0
 _CUT_SHORT_SHARE = 0.05
@@ -103,7 +100,7 @@ class Video:
         self._read_until_byte = -1
         self._container = open_container(path)
         try:
-            self._stream = _video_stream(self._container)
+            self._stream = video_stream(self._container)
             self._stream.thread_type = "AUTO"
             # A GIF has few frames, and not all decoders of such formats mark their key frames.
             animation = self._container.format.name in ANIMATED_PICTURES
@@ -111,7 +108,7 @@ class Video:
             self._damaged = 0
             self._broke_off = False
             self._read_until_s = 0.0
-            self._clock = _Clock(self._container, self._stream)
+            self._clock = Clock(self._container, self._stream)
             frames = self._decode()
             ahead = list(itertools.islice(frames, 2))
             if not ahead:
@@ -244,44 +241,12 @@ class Video:
 OpenVideo = Video | AnimatedWebp
 
 
-class _Clock:
-    """Turns presentation times into what a player's clock shows: seconds since the start.
+def video_stream(container: InputContainer) -> VideoStream:
+    """The stream that a player would show.
 
-    The start is the container's, that of its earliest stream: where the sound begins before the
-    pictures do, a player's clock runs with the sound.
+    Raises:
+        MediaError: There is none that can be decoded; the message is the reason.
     """
-
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self.end_s = 0.0
-        self._now_s = 0.0
-        self._time_base = stream.time_base or Fraction(1, av.time_base)
-        start = cast(int | None, container.start_time)
-        self._start_s = None if start is None else start / av.time_base
-        rate = stream.average_rate or stream.guessed_rate
-        self._usual_frame_s = float(1 / rate) if rate else 0.04
-
-    def at(self, stamp: int, time_base: Fraction) -> float:
-        """What the clock shows at a time stamp of any stream."""
-        stamp_s = stamp * time_base.numerator / time_base.denominator
-        return round(stamp_s - (self._start_s or 0.0), 6)
-
-    def read(self, frame: av.VideoFrame) -> float:
-        """When a frame appears; the times of frames read in their order never decrease."""
-        shown_s = self.end_s if frame.pts is None else self.at(frame.pts, self._time_base)
-        if self._start_s is None:
-            self._start_s, shown_s = shown_s, 0.0
-        if shown_s < self._now_s - _CLOCK_SET_BACK_S:
-            # Recordings were joined and the time stamps begin anew, but the clock goes on.
-            self._start_s += shown_s - self.end_s
-            shown_s = self.end_s
-        self._now_s = max(self._now_s, shown_s)
-        frame_s = float(frame.duration * self._time_base) or self._usual_frame_s
-        self.end_s = max(self.end_s, round(self._now_s + frame_s, 6))
-        return self._now_s
-
-
-def _video_stream(container: InputContainer) -> VideoStream:
-    """The stream that a player would show."""
     if container.format.name in STILL_PICTURES:
         raise MediaError("is a still picture")
     not_covers = [

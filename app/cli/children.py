@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,18 +10,9 @@ from rich.console import Console
 from sqlalchemy import Engine, func, select
 
 from app.errors import EmbedderAbsentError
+from app.supervisor import worker_command
 
 START_TIMEOUT_S = 30.0
-
-
-def worker_command(*arguments: str) -> list[str]:
-    """The command line of a worker process."""
-    return python_module("workers", *arguments)
-
-
-def python_module(name: str, *arguments: str) -> list[str]:
-    """The command line of a module of ours, never of one with its name in the current folder."""
-    return [sys.executable, "-P", "-m", name, *arguments]
 
 
 def run(command: list[str]) -> int:

@@ -12,13 +12,14 @@ from sqlalchemy import Engine
 
 from app import catalog
 from app.asking import Question
-from app.cli.children import run, temporary_embedder, worker_command
+from app.cli.children import run, temporary_embedder
 from app.cli.database import open_database
 from app.cli.search import read_image, table_of
 from app.cli.services import EMBEDDER, listening, listening_at, run_all
 from app.config import get_settings
 from app.errors import SceneqlError
 from app.search import search
+from app.supervisor import worker_command
 
 HITS_SHOWN = 3
 

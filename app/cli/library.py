@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
-from app.cli.children import run, worker_command
+from app.cli.children import run
 from app.cli.database import open_database
 from app.errors import BadRequestError
 from app.removal import find_removable, remove_videos
+from app.supervisor import worker_command
 
 SHOWN = 20
 

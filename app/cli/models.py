@@ -9,12 +9,13 @@ from rich.text import Text
 from sqlalchemy import Engine
 
 from app import model_catalog
-from app.cli.children import run, worker_command
+from app.cli.children import run
 from app.cli.database import open_database
 from app.cli.search import new_table
 from app.config import get_settings
 from app.model_catalog import ModelRow, ModelState
 from app.model_switch import lacking, switch
+from app.supervisor import worker_command
 
 
 @click.group()

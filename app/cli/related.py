@@ -11,12 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from app.catalog import find_video, list_frames, thumbnail
-from app.cli.children import run, worker_command
+from app.cli.children import run
 from app.cli.database import open_database
 from app.cli.search import new_table, show
 from app.cli.wording import clock
 from app.errors import BadRequestError
 from app.related import Copy, SimilarVideo, find_fingerprints, similar_videos
+from app.supervisor import worker_command
 
 
 @click.command()

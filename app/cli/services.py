@@ -6,12 +6,11 @@ from typing import Any
 import click
 
 from app import logs
-from app.cli.children import python_module, worker_command
 from app.cli.database import open_database
 from app.config import Settings, get_settings
 from app.db import embedded
 from app.errors import SceneqlError
-from app.supervisor import Service, end_with_parent, supervise
+from app.supervisor import Service, end_with_parent, python_module, supervise, worker_command
 
 WEB_THREADS = 8
 

@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from app import sources as library
-from app.cli.children import run, worker_command
+from app.cli.children import run
 from app.cli.database import open_database
 from app.sources import ORDERS, Rules, Source, add_source, duration_s, find_source
+from app.supervisor import worker_command
 
 
 @click.group()

@@ -8,6 +8,7 @@ from app.db import get_engine
 from app.web import (
     api,
     changes,
+    conversion,
     docs,
     errors,
     health,
@@ -17,6 +18,7 @@ from app.web import (
     pages,
     security,
     uploading,
+    watch,
     wording,
 )
 from app.web.question import Given
@@ -34,6 +36,7 @@ def create_app(engine: Engine | None = None, settings: Settings | None = None) -
     settings = settings or get_settings()
     flask.extensions["sceneql"] = engine
     flask.extensions["sceneql_settings"] = settings
+    flask.extensions[conversion.EXTENSION] = conversion.Conversions(settings.conversions)
     flask.jinja_env.trim_blocks = flask.jinja_env.lstrip_blocks = True
     flask.jinja_env.filters.update(wording.FILTERS)
     flask.jinja_env.globals["empty_question"] = Given()
@@ -41,6 +44,6 @@ def create_app(engine: Engine | None = None, settings: Settings | None = None) -
     health.count_requests(flask, engine)
     security.protect(flask, settings)
     errors.register(flask)
-    for part in (library, changes, uploading, pages, api, media, health, login, docs):
+    for part in (library, changes, uploading, pages, watch, api, media, health, login, docs):
         flask.register_blueprint(part.blueprint)
     return flask

@@ -64,7 +64,7 @@ def register(flask: Flask) -> None:
         else:
             message = error.description or status.phrase
         response = _response(message, status)
-        # A 405 names the methods that are allowed, a 416 the length of the file, a 429 a time.
+        # Allowed methods of a 405, the length of a 416's file, when to come again (429 and 503).
         for name in ("Allow", "Content-Range", "Retry-After"):
             if value := dict(error.get_headers(request.environ)).get(name):
                 response.headers[name] = value

@@ -1,14 +1,18 @@
 """The videos and the pictures of their frames; only what the index knows is served."""
 
+import re
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 
 from flask import Blueprint, Response, abort, make_response, request, send_file, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wsgi import wrap_file
 
 from app import catalog
+from app.errors import BadRequestError, MediaError
+from app.web.conversion import NoRoomError, conversions, viewer
 from app.web.question import library
 
 # By hand, because the system's table differs from machine to machine (and .ts is TypeScript there).
@@ -37,6 +41,8 @@ PICTURE_STARTS = {
     b"GIF8": "image/gif",
     b"BM": "image/bmp",
 }
+
+RETRY_AFTER_S = 60
 
 # Larger numbers name nothing that Postgres could hold.
 VIDEO_ID = f"<int(max={2**63 - 1}):video_id>"
@@ -72,9 +78,7 @@ def thumbnail(video_id: int, frame_no: int) -> ResponseReturnValue:
 @blueprint.get(f"/media/{VIDEO_ID}")
 def video(video_id: int) -> ResponseReturnValue:
     """The file of an indexed video, whole or by ranges of bytes."""
-    path = catalog.media_path(library(), video_id)
-    if path is None:
-        abort(HTTPStatus.NOT_FOUND, f"The index has no video {video_id} with a file at hand.")
+    path = _path(video_id)
     try:
         response = send_file(
             path,
@@ -93,6 +97,46 @@ def type_of_picture(picture: bytes) -> str:
         if picture.startswith(start):
             return kind
     return "image/webp" if picture[8:12] == b"WEBP" else "application/octet-stream"
+
+
+@blueprint.get(f"/media/{VIDEO_ID}/converted")
+def converted(video_id: int) -> ResponseReturnValue:
+    """The video from second `from` on as H.264 and AAC, made while it is watched.
+
+    Its clock begins at 0 there, and it cannot be asked for by ranges of bytes.
+    """
+    path = _path(video_id)
+    from_s = seconds("from", 0.0)
+    response = Response(mimetype="video/mp4")
+    if request.method != "HEAD":
+        try:
+            response.response = conversions().stream(
+                viewer(), "transcode", "--from", f"{from_s:.3f}", "--", str(path)
+            )
+        except NoRoomError as error:
+            raise ServiceUnavailable(f"{error}.", retry_after=RETRY_AFTER_S) from error
+        except MediaError as error:
+            abort(HTTPStatus.UNPROCESSABLE_ENTITY, f"This video cannot be converted: {error}.")
+    response.cache_control.no_store = True
+    response.accept_ranges = "none"
+    return response
+
+
+def seconds(name: str, default: float) -> float:
+    """A time in the address, in seconds; raises BadRequestError for what is none."""
+    given = request.args.get(name, "").strip()
+    if not given:
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?", given):
+        raise BadRequestError(f"{name} must be a time in seconds, such as 12.5")
+    return float(given)
+
+
+def _path(video_id: int) -> Path:
+    path = catalog.media_path(library(), video_id)
+    if path is None:
+        abort(HTTPStatus.NOT_FOUND, f"The index has no video {video_id} with a file at hand.")
+    return path
 
 
 def _version(indexed_at: datetime) -> str:

@@ -23,6 +23,8 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "max_request_body_size": max(MAX_BODY_BYTES, upload_bytes + 2**20),
         "clear_untrusted_proxy_headers": True,
         "ident": None,
+        # Only then is it noticed that somebody leaves while their answer is still being made.
+        "channel_request_lookahead": 1,
     }
     if settings.proxy:
         options |= {"trusted_proxy": settings.proxy, "trusted_proxy_headers": BELIEVED}

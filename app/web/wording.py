@@ -1,9 +1,11 @@
 """How numbers and times are written on the page."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from math import ceil, floor
 from typing import Any
 
+from app.watching import Point
 from app.wording import counts, duration, rate
 
 
@@ -25,6 +27,29 @@ def fragment(seconds: float) -> str:
     return f"{ceil(seconds * 1000) / 1000:.3f}"
 
 
+def position(seconds: float) -> str:
+    """A position for an address, as 12.5 or 90, never before the frame it means."""
+    return f"{ceil(round(seconds * 1000, 3)) / 1000:.3f}".rstrip("0").rstrip(".")
+
+
+def share(seconds: float, whole_s: float) -> str:
+    """Where a position lies in a video, as an SVG length: 12.5%."""
+    return f"{100 * min(1.0, seconds / whole_s) if whole_s > 0 else 0:.3f}%"
+
+
+def frames(points: Sequence[Point]) -> str:
+    """Time, number and similarity of frames as JSON, for the player's script."""
+    return json.dumps(
+        [
+            [point.t_s, point.frame_no]
+            if point.similarity is None
+            else [point.t_s, point.frame_no, round(point.similarity, 4)]
+            for point in points
+        ],
+        separators=(",", ":"),
+    )
+
+
 def count(number: int, noun: str) -> str:
     """A counted noun: `1 video`, `1,204 videos`."""
     return f"{number:,} {noun if number == 1 else noun + 's'}"
@@ -34,6 +59,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "clock": clock,
     "span": span,
     "fragment": fragment,
+    "position": position,
+    "share": share,
+    "frames": frames,
     "count": count,
     "counts": counts,
     "duration": duration,

@@ -53,6 +53,8 @@ MAY_IMPORT = {
                    "app.ranking"),
     "app.frames": ("app.models",),
     "app.paging": ("app.errors", "app.models", "app.search"),
+    "app.watching": ("app.asking", "app.errors", "app.models", "app.paging", "app.questions",
+                     "app.ranking", "app.search"),
     "app.related": ("app.asking", "app.questions", "app.ranking"),
     "app.statement": ("app.asking", "app.ranking"),
     "app.logs": ("app.config", "app.failures"),
@@ -62,14 +64,14 @@ MAY_IMPORT = {
                 "app.catalog", "app.config", "app.db", "app.edits", "app.errors", "app.filters",
                 "app.frames", "app.library", "app.logs", "app.metrics", "app.paging",
                 "app.questions", "app.queue", "app.related", "app.removal", "app.said",
-                "app.search", "app.sources", "app.statement", "app.suggestions",
-                "app.typed_filters", "app.uploads", "app.wording"),
+                "app.search", "app.sources", "app.statement", "app.suggestions", "app.supervisor",
+                "app.typed_filters", "app.uploads", "app.watching", "app.wording"),
     "app.cli": ("app",),
     "bench": ("app", "bench", "workers"),
     "migrations": ("app.db", "app.models", "migrations"),
     "sql": (),
-    "workers.video": ("app.errors", "workers.analysis", "workers.animation", "workers.container",
-                      "workers.frames", "workers.webp"),
+    "workers.video": ("app.errors", "workers.analysis", "workers.animation", "workers.clock",
+                      "workers.container", "workers.frames", "workers.webp"),
     "workers.analysis": (),
     "workers.animation": (),
     "workers.model": ("app.errors", "workers"),
@@ -86,11 +88,13 @@ NO_DATABASE = ("workers.video", "workers.scenes", "workers.frames", "workers.con
                "workers.candidates", "app.sampling", "workers.fingerprint",
                "workers.subtitles", "workers.analysis", "workers.animation", "workers.webp",
                "workers.decoder_messages", "workers.decoder_process", "workers.model",
+               "workers.clock", "workers.excerpt", "workers.transcode", "workers.cut",
                "workers.tiny")  # fmt: skip
 NO_TORCH = ("workers.video", "workers.scenes", "workers.frames", "workers.container",
             "workers.candidates", "app.sampling", "workers.fingerprint",
             "workers.subtitles", "workers.analysis", "workers.animation", "workers.webp",
-            "workers.decoder_messages", "workers.decoder_process")  # fmt: skip
+            "workers.decoder_messages", "workers.decoder_process", "workers.clock",
+            "workers.excerpt", "workers.transcode", "workers.cut")  # fmt: skip
 
 
 def module_name(file: Path) -> str:

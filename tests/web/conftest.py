@@ -5,12 +5,13 @@ Browser tests share one Chromium, and fail by a script's error or a break of the
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from app.web import create_app
 from tests.conftest import Databases
@@ -18,6 +19,8 @@ from tests.filling import answer, fill
 from tests.web.serving import Server, served
 
 WAIT_MS = 20_000
+
+SetFile = Callable[[Path], str]
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +46,20 @@ def client(drawn_library: Engine) -> FlaskClient:
 def own_client(engine: Engine) -> FlaskClient:
     """The page over the test's own database, which is empty until the test fills it."""
     return create_app(engine).test_client()
+
+
+@pytest.fixture
+def set_file(engine: Engine) -> SetFile:
+    """Fills the test's library with one video that lies at a path; returns its address."""
+
+    def set_file(path: Path) -> str:
+        fill(engine, videos=1)
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE video_files SET path = :path"), {"path": str(path)})
+            video_id = connection.execute(text("SELECT id FROM videos")).scalar_one()
+        return f"/media/{video_id}"
+
+    return set_file
 
 
 @pytest.fixture(scope="module")

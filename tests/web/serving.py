@@ -52,8 +52,8 @@ class Server:
 
 
 @contextmanager
-def served(flask: Flask, settings: Settings | None = None) -> Iterator[Server]:
-    """A server on a free port, which is stopped at the end."""
+def served(flask: Flask, settings: Settings | None = None, **adjustments: int) -> Iterator[Server]:
+    """A server on a free port, which is stopped at the end; adjustments are waitress's own."""
     sockets: dict[int, Any] = {}
     server = waitress.create_server(
         flask,
@@ -61,7 +61,7 @@ def served(flask: Flask, settings: Settings | None = None) -> Iterator[Server]:
         host="127.0.0.1",
         port=0,
         threads=SERVER_THREADS,
-        **server_options(settings or Settings()),
+        **server_options(settings or Settings()) | adjustments,
     )
     stopped = Event()
 
@@ -73,7 +73,7 @@ def served(flask: Flask, settings: Settings | None = None) -> Iterator[Server]:
     thread = Thread(target=run)
     thread.start()
     try:
-        yield Server(server.effective_port)
+        yield Server(int(server.effective_port))
     finally:
         stopped.set()
         thread.join()

@@ -1,7 +1,6 @@
 """Videos by ranges of bytes, and the pictures of their frames."""
 
 import socket
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -14,23 +13,8 @@ from app.catalog import list_videos
 from app.web import create_app
 from app.web.media import thumbnail_url
 from tests.filling import fill
+from tests.web.conftest import SetFile
 from tests.web.serving import SERVER_THREADS, served
-
-SetFile = Callable[[Path], str]
-
-
-@pytest.fixture
-def set_file(engine: Engine) -> SetFile:
-    """Fills the test's library with one video that lies at a path; returns its address."""
-
-    def set_file(path: Path) -> str:
-        fill(engine, videos=1)
-        with engine.begin() as connection:
-            connection.execute(text("UPDATE video_files SET path = :path"), {"path": str(path)})
-            video_id = connection.execute(text("SELECT id FROM videos")).scalar_one()
-        return f"/media/{video_id}"
-
-    return set_file
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ import "./suggestions.js";
 import "./picture.js";
 import "./answer.js";
 import "./sql.js";
-import "./player.js";
 import "./status.js";
 import "./watch.js";
 import "./library.js";

@@ -1,1 +1,30 @@
-/* The player page. */
+/* The player page: sets up what is on it, and lets go of a video that was swapped away. */
+
+import { Player } from "./watch_player.js";
+import { followInLists } from "./watch_lists.js";
+import { setUpTimeline } from "./watch_timeline.js";
+import { setUpTools } from "./watch_tools.js";
+
+let player = null;
+let page = new AbortController();
+
+function setUp() {
+  const root = document.getElementById("watch");
+  if (player && player.root === root) {
+    return;
+  }
+  page.abort();
+  page = new AbortController();
+  player?.release();
+  player = null;
+  if (root) {
+    player = new Player(root, page.signal);
+    followInLists(player, page.signal);
+    setUpTimeline(player, page.signal);
+    setUpTools(player, page.signal);
+    player.begin();
+  }
+}
+
+document.addEventListener("shown", setUp);
+setUp();

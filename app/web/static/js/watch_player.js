@@ -1,0 +1,161 @@
+/* A video by its own clock, whether the browser plays the file or a conversion of it. */
+
+const REST_MS = 300;
+
+/**
+ * Plays a video. `time` and `seek` are seconds of the video itself: a conversion's clock begins at 0
+ * wherever it begins, so what it says is added to its beginning.
+ *
+ * Dispatches `moved` (the time is another) and `rested` (it stays so: paused, or done seeking).
+ */
+export class Player extends EventTarget {
+  constructor(root, signal) {
+    super();
+    this.root = root;
+    this.video = root.querySelector("video");
+    this.problem = document.getElementById("watch-problem");
+    this.length = Number(document.getElementById("timeline").dataset.length);
+    const from = this.video.dataset.from;
+    this.from = from ? Number(from) : 0;
+    this.isConverted = from !== "";
+    this.wanted = null;
+
+    const listen = (names, handler) => {
+      for (const name of names) {
+        this.video.addEventListener(name, handler, { signal });
+      }
+    };
+    listen(["timeupdate", "seeking"], () => this.#tell("moved"));
+    listen(["pause", "seeked"], () => this.#tell("rested"));
+    listen(["playing"], () => (this.problem.textContent = ""));
+    listen(["error"], () => this.#fail());
+    listen(["ended"], () => this.#goOn());
+  }
+
+  get time() {
+    return this.wanted ?? this.from + this.video.currentTime;
+  }
+
+  /** Plays from where the page begins, if people want things to move and the browser lets them. */
+  begin() {
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      this.play();
+    }
+    if (this.video.error) {
+      this.#fail(); // It happened before anybody listened.
+    }
+  }
+
+  play() {
+    this.video.play().catch(() => {}); // Not allowed without a click, or the source was changed.
+  }
+
+  toggle() {
+    if (this.video.paused) {
+      this.play();
+    } else {
+      this.video.pause();
+    }
+  }
+
+  seek(time) {
+    const target = Math.min(Math.max(0, time), this.length);
+    if (!this.isConverted) {
+      this.video.currentTime = target;
+    } else if (this.#has(target - this.from)) {
+      this.video.currentTime = target - this.from;
+    } else {
+      this.#convertFrom(target);
+    }
+    this.dispatchEvent(new Event("moved"));
+  }
+
+  /** Ends the download, and with it a conversion. */
+  release() {
+    clearTimeout(this.later);
+    this.video.removeAttribute("src");
+    this.video.load();
+  }
+
+  #has(seconds) {
+    const { buffered } = this.video;
+    for (let part = 0; part < buffered.length; part += 1) {
+      if (buffered.start(part) <= seconds && seconds <= buffered.end(part)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Dragging along the timeline begins one conversion, not one at each place on the way. */
+  #convertFrom(time) {
+    this.wanted = time;
+    clearTimeout(this.later);
+    this.later = setTimeout(() => {
+      const wasPaused = this.video.paused && !this.video.ended;
+      this.isConverted = true;
+      this.from = time;
+      this.wanted = null;
+      this.video.src = `${this.video.dataset.converted}?from=${time.toFixed(3)}`;
+      if (!wasPaused) {
+        this.play();
+      }
+      this.#tell("rested");
+    }, REST_MS);
+  }
+
+  #tell(name) {
+    if (this.wanted === null) {
+      this.dispatchEvent(new Event(name));
+    }
+  }
+
+  /** A conversion that was given up on the way, as one of a viewer who paused, is taken up again. */
+  #goOn() {
+    if (this.isConverted && this.time < this.length - 2 && this.video.currentTime > 1) {
+      this.#convertFrom(this.time);
+    }
+  }
+
+  async #fail() {
+    const source = this.video.getAttribute("src");
+    if (!source || !this.video.error) {
+      return; // Released.
+    }
+    const reached = this.video.currentTime;
+    if (this.isConverted && reached > 1) {
+      this.#convertFrom(this.time);
+      return;
+    }
+    const reason = await whyNot(source);
+    if (source !== this.video.getAttribute("src")) {
+      return; // Released, or at another place by now.
+    }
+    if (reason) {
+      this.problem.textContent = reason;
+    } else if (this.isConverted) {
+      this.problem.textContent = "This browser cannot play the video, not even converted.";
+    } else {
+      this.problem.textContent = "This browser cannot play the file; it is being converted.";
+      document.getElementById("convert")?.remove();
+      const start = Number(/#t=([0-9.]+)/.exec(source)?.[1] ?? 0);
+      this.#convertFrom(reached || start);
+    }
+  }
+}
+
+/** What the server says about a source that does not play; "" if it sends it. */
+async function whyNot(source) {
+  const asking = new AbortController();
+  try {
+    const response = await fetch(source, {
+      headers: { Accept: "application/json", Range: "bytes=0-0" },
+      signal: asking.signal,
+    });
+    return response.ok ? "" : (await response.json()).error;
+  } catch {
+    return "SceneQL does not answer: is it still running?";
+  } finally {
+    asking.abort();
+  }
+}

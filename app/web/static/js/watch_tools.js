@@ -1,0 +1,94 @@
+/* What can be done from a moment: link to it, look for others like it, step to other hits. */
+
+import { addressAt, clock } from "./watch_time.js";
+import { nearestFrame } from "./watch_timeline.js";
+
+const STEP_S = 10;
+const SMALL_STEP_S = 1;
+
+/** Sets up links, keys and what is loaded when it is opened. */
+export function setUpTools(player, signal) {
+  const { root } = player;
+  const line = document.getElementById("timeline");
+  const frames = JSON.parse(line.dataset.frames);
+  const like = document.getElementById("like");
+  const copy = document.getElementById("copy-link");
+
+  const update = () => {
+    const frame = nearestFrame(frames, player.time);
+    if (like && frame) {
+      const address = new URL(like.href);
+      address.searchParams.set("like", `${line.dataset.video}:${frame[1]}`);
+      like.href = address;
+    }
+    copy.querySelector("span").textContent = clock(player.time);
+  };
+  player.addEventListener("moved", update, { signal });
+  player.addEventListener(
+    "rested",
+    () => {
+      update();
+      if (root.isConnected) {
+        history.replaceState(history.state, "", addressAt(root, player.time));
+      }
+    },
+    { signal },
+  );
+
+  copy.addEventListener("click", () => copyLink(addressAt(root, player.time).href), { signal });
+  document.addEventListener("keydown", (event) => press(player, event), { signal });
+  for (const fold of root.querySelectorAll("details[data-part]")) {
+    fold.addEventListener("toggle", () => load(fold, signal), { once: true, signal });
+  }
+}
+
+async function copyLink(address) {
+  const told = document.getElementById("copied");
+  try {
+    await navigator.clipboard.writeText(address);
+    told.textContent = "Copied";
+  } catch {
+    // Browsers lend the clipboard to secure pages only, which one of another machine may not be.
+    const field = document.createElement("input");
+    field.value = address;
+    field.readOnly = true;
+    field.ariaLabel = "Link to this moment";
+    told.replaceChildren(field);
+    field.select();
+  }
+}
+
+async function load(fold, signal) {
+  const place = fold.querySelector("p");
+  place.textContent = "Looking…";
+  try {
+    const response = await fetch(fold.dataset.part, { signal });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const found = page.getElementById("related") ?? page.querySelector(".notice");
+    place.replaceWith(...found.childNodes);
+  } catch {
+    place.textContent = "SceneQL does not answer: is it still running?";
+  }
+}
+
+function press(player, event) {
+  const elsewhere = "input, textarea, select, video, [role=slider], dialog";
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(elsewhere)) {
+    return;
+  }
+  const seek = (seconds) => player.seek(player.time + seconds);
+  const actions = event.shiftKey
+    ? { ArrowLeft: () => seek(-SMALL_STEP_S), ArrowRight: () => seek(SMALL_STEP_S) }
+    : {
+        ArrowLeft: () => document.getElementById("previous-hit")?.click(),
+        ArrowRight: () => document.getElementById("next-hit")?.click(),
+        j: () => seek(-STEP_S),
+        l: () => seek(STEP_S),
+        k: () => player.toggle(),
+      };
+  const action = actions[event.key];
+  if (action) {
+    event.preventDefault();
+    action();
+  }
+}

@@ -1,0 +1,123 @@
+"""The page of one video: every moment of it has an address."""
+
+from bisect import bisect_right
+from http import HTTPStatus
+from uuid import UUID
+
+from flask import Blueprint, abort, render_template, request
+from flask.typing import ResponseReturnValue
+
+from app import related, watching
+from app.asking import Question
+from app.errors import (
+    BadRequestError,
+    EmbedderAbsentError,
+    EmbedderTimeoutError,
+    EmptyIndexError,
+)
+from app.watching import Neighbours, Point, Watched, WatchedScene
+from app.web.media import VIDEO_ID, seconds
+from app.web.plot import plot
+from app.web.question import Given, library, read_given, whole_number
+
+SIMILAR_SHOWN = 12
+
+NO_PLOT = (BadRequestError, EmbedderAbsentError, EmbedderTimeoutError, EmptyIndexError)
+
+blueprint = Blueprint("watch", __name__)
+
+
+@blueprint.get(f"/watch/{VIDEO_ID}")
+def video(video_id: int) -> ResponseReturnValue:
+    """The video at second `t`, with what the question in the address says about it.
+
+    `answer` and `n` are a kept answer and the place of this moment in it: they give the way to its
+    neighbours. `convert=1` has the video converted though a browser should play it as it is.
+    """
+    watched = _watched(video_id)
+    t_s = seconds("t", 0.0)
+    given, question, problem = _asked()
+    try:
+        points = watching.points(library(), watched, question)
+    except NO_PLOT as error:
+        problem = str(error)
+        points = watching.points(library(), watched, None)
+    scenes = watching.scenes(library(), video_id)
+    lines = watching.lines(library(), video_id, question.said if question else ())
+    length_s = max(watched.duration_s, points[-1].t_s if points else 0.0)
+    return render_template(
+        "watch.html",
+        given=given,
+        video=watched,
+        t_s=min(t_s, length_s),
+        length_s=length_s,
+        is_converted=request.args.get("convert") == "1" or not watched.is_playable,
+        problem=problem,
+        points=points,
+        plot=plot(points, length_s),
+        scenes=scenes,
+        scene=_scene_at(scenes, t_s),
+        frame=_nearest(points, t_s),
+        lines=lines,
+        here={**given.params, **_place()},
+        neighbours=_neighbours(video_id),
+    )
+
+
+@blueprint.get(f"/watch/{VIDEO_ID}/similar")
+def similar(video_id: int) -> ResponseReturnValue:
+    """The videos that show what this one shows; the player fetches them when they are asked for."""
+    watched = _watched(video_id)
+    found = related.similar_videos(library(), video_id, limit=SIMILAR_SHOWN)
+    return render_template("related.html", given=Given(), video=watched, similar=found)
+
+
+@blueprint.get(f"/watch/{VIDEO_ID}/copies")
+def copies(video_id: int) -> ResponseReturnValue:
+    """Where other videos contain this one or a part of it."""
+    watched = _watched(video_id)
+    found = related.find_copies(library(), video_id)
+    return render_template("related.html", given=Given(), video=watched, copies=found)
+
+
+def _watched(video_id: int) -> Watched:
+    watched = watching.watched(library(), video_id)
+    if watched is None:
+        abort(HTTPStatus.NOT_FOUND, f"The index has no video {video_id} with a file at hand.")
+    return watched
+
+
+def _asked() -> tuple[Given, Question | None, str]:
+    """The question in the address; if it cannot be read, the video is shown without, and why."""
+    try:
+        given = read_given()
+    except BadRequestError as error:
+        return Given(), None, str(error)
+    try:
+        return given, None if given.is_empty else given.question(limit=1), ""
+    except BadRequestError as error:
+        return given, None, str(error)
+
+
+def _place() -> dict[str, str]:
+    """The kept answer and the place in it, as they stand in the address."""
+    return {name: request.args[name] for name in ("answer", "n") if request.args.get(name)}
+
+
+def _neighbours(video_id: int) -> Neighbours | None:
+    """The hits around this one; None without a kept answer, or when it is kept no more."""
+    try:
+        token = UUID(request.args["answer"])
+        n = whole_number("n", 0, lowest=0, highest=999_999)
+        return watching.neighbours(library(), token, n, video_id)
+    except (KeyError, ValueError, BadRequestError):
+        return None
+
+
+def _scene_at(scenes: tuple[WatchedScene, ...], t_s: float) -> WatchedScene | None:
+    number = bisect_right([scene.start_s for scene in scenes], t_s) - 1
+    return scenes[max(0, number)] if scenes else None
+
+
+def _nearest(points: tuple[Point, ...], t_s: float) -> Point | None:
+    return min(points, key=lambda point: abs(point.t_s - t_s), default=None)

@@ -1,0 +1,185 @@
+"""Videos that browsers cannot play, converted while they are watched."""
+
+import io
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import numpy as np
+import psutil
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine
+
+from app.config import Settings
+from app.web import conversion, create_app
+from tests.media import Pixels, place, write_clip
+from tests.web.conftest import SetFile
+from tests.web.serving import Server, served
+
+# What the server keeps for a viewer who does not read it: as little as can be.
+WATERMARK = {"outbuf_high_watermark": 1}
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video whose conversion is larger than all buffers on its way to a viewer."""
+    random = np.random.default_rng(1)
+    pictures: list[Pixels] = [
+        random.integers(0, 256, (360, 640, 3), dtype=np.uint8) for _ in range(8)
+    ]
+    path = tmp_path_factory.mktemp("noise") / "noise.avi"
+    options = {"qmin": "20", "qmax": "31"}
+    return write_clip(path, pictures * 40, codec="mjpeg", pix_fmt="yuvj420p", options=options)
+
+
+@pytest.fixture
+def old_clip(tmp_path: Path) -> Path:
+    """Two seconds in a format that no browser plays."""
+    return write_clip(tmp_path / "old.avi", [place(1)] * 25 + [place(2)] * 25, codec="mpeg4")
+
+
+def children() -> list[psutil.Process]:
+    """The conversions of this process."""
+    found = []
+    for child in psutil.Process().children():
+        try:
+            if "transcode" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE:
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s"
+        time.sleep(0.02)
+
+
+@contextmanager
+def watching(server: Server, address: str) -> Iterator[socket.socket]:
+    """A viewer who has read the beginning of an answer, and no more of it yet."""
+    with socket.socket() as viewer:
+        viewer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        viewer.settimeout(30)
+        viewer.connect(("127.0.0.1", server.port))
+        viewer.sendall(f"GET {address}/converted HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert viewer.recv(12).startswith(b"HTTP/1.1 200")
+        yield viewer
+
+
+@pytest.fixture
+def page(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """The page, which converts one video at a time and refuses others soon."""
+    monkeypatch.setattr(conversion, "WAIT_FOR_ROOM_S", 0.5)
+    return create_app(engine, Settings(conversions=1))
+
+
+def test_a_video_is_converted_from_the_second_that_is_asked_for(
+    own_client: FlaskClient, set_file: SetFile, old_clip: Path
+) -> None:
+    reply = own_client.get(f"{set_file(old_clip)}/converted?from=1")
+
+    assert reply.status_code == 200
+    assert reply.mimetype == "video/mp4"
+    assert reply.headers["Accept-Ranges"] == "none"
+    with av.open(io.BytesIO(reply.data)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(frames) == 25
+    assert np.abs(frames[0].astype(int) - place(2)).mean() < 12
+    assert children() == []
+
+
+def test_the_headers_alone_start_no_conversion(
+    own_client: FlaskClient, set_file: SetFile, tmp_path: Path
+) -> None:
+    reply = own_client.head(f"{set_file(tmp_path / 'not there.avi')}/converted")
+
+    assert reply.status_code == 200
+    assert reply.mimetype == "video/mp4"
+
+
+@pytest.mark.parametrize("second", ["-1", "nan", "1e3", "later"])
+def test_what_is_no_second_is_explained(
+    own_client: FlaskClient, set_file: SetFile, old_clip: Path, second: str
+) -> None:
+    reply = own_client.get(f"{set_file(old_clip)}/converted", query_string={"from": second})
+
+    assert reply.status_code == 400
+    assert "from must be a time in seconds" in reply.text
+
+
+def test_a_broken_file_is_explained(
+    own_client: FlaskClient, set_file: SetFile, tmp_path: Path
+) -> None:
+    path = tmp_path / "broken.avi"
+    path.write_bytes(b"RIFF nothing of the kind")
+
+    reply = own_client.get(f"{set_file(path)}/converted", headers={"Accept": "application/json"})
+
+    assert reply.status_code == 422
+    assert reply.json is not None
+    assert reply.json["error"] == (
+        "This video cannot be converted: is not a video in any format that can be indexed."
+    )
+
+
+def test_a_video_that_is_not_in_the_index_is_not_converted(client: FlaskClient) -> None:
+    assert client.get("/media/999999/converted").status_code == 404
+
+
+def test_the_child_is_gone_when_its_viewer_is(page: Flask, set_file: SetFile, noise: Path) -> None:
+    address = set_file(noise)
+    with served(page, **WATERMARK) as server:
+        with watching(server, address):
+            assert len(children()) == 1
+        wait_until(lambda: not children())
+
+
+def test_a_child_that_is_still_silent_is_gone_when_its_viewer_is(
+    page: Flask, set_file: SetFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleeper = [sys.executable, "-c", "import time; time.sleep(600)", "transcode"]
+    monkeypatch.setattr(conversion, "worker_command", lambda *_: sleeper)
+    address = set_file(tmp_path / "any.avi")
+    with served(page) as server:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as viewer:
+            viewer.sendall(f"GET {address}/converted HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            wait_until(lambda: len(children()) == 1)
+        wait_until(lambda: not children())
+
+
+def test_one_conversion_too_many_is_refused_and_the_pages_stay(
+    page: Flask, set_file: SetFile, noise: Path
+) -> None:
+    address = set_file(noise)
+    client = page.test_client()
+    with served(page, **WATERMARK) as server, watching(server, address):
+        refused = client.get(f"{address}/converted")
+        others = client.get("/")
+
+    assert refused.status_code == 503
+    assert int(refused.headers["Retry-After"]) > 0
+    assert "raise SCENEQL_CONVERSIONS" in refused.text
+    assert others.status_code == 200
+
+
+def test_a_viewer_who_neither_reads_nor_leaves_is_hung_up_on(
+    page: Flask, set_file: SetFile, noise: Path
+) -> None:
+    address = set_file(noise)
+    page.extensions[conversion.EXTENSION] = conversion.Conversions(1, stalled_s=0.5)
+    with served(page, **WATERMARK) as server, watching(server, address):
+        wait_until(lambda: not children())
+
+        # Its place is free, and so is the thread that wrote to it.
+        with watching(server, address):
+            pass
+        wait_until(lambda: not children())
