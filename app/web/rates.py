@@ -6,7 +6,7 @@ are asked for in the code that does the work, because only there it is known tha
 
 import time
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import ceil
 
 from flask import Flask, current_app, request
@@ -18,8 +18,6 @@ from werkzeug.exceptions import TooManyRequests
 from app.config import Settings
 
 EXTENSION = "sceneql rates"
-# What a household or a server gets as one, so that its addresses are one client.
-IPV6_PREFIX = 64
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,15 @@ def _refusal(rate: Rate) -> TooManyRequests:
 
 
 def _client() -> str:
-    address = ip_address(request.remote_addr or "127.0.0.1")
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, IPV6_PREFIX), strict=False))
-    return str(address)
+    given = request.remote_addr or ""
+    try:
+        address = ip_address(given)
+    except ValueError:
+        # What a proxy says, or a server that listens on a socket without addresses.
+        return given or "somebody"
+    if isinstance(address, IPv4Address):
+        return given
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    # What a household or a server gets as one, so that its addresses are one client.
+    return str(IPv6Address(int(address) >> 64 << 64))

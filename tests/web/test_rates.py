@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
@@ -53,6 +54,24 @@ def test_the_addresses_of_one_ipv6_network_are_one_client(drawn_library: Engine)
     assert statuses(client, 1, address="2001:db8::1") == [200]
     assert statuses(client, 1, address="2001:db8::ffff:2") == [429]
     assert statuses(client, 1, address="2001:db8:0:1::1") == [200]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("::ffff:10.0.0.1", "::ffff:10.0.0.2"),
+        ("fe80::1%eth0", "10.0.0.1"),
+        ("10.0.0.1:4000", "10.0.0.2:4000"),
+        ("unknown", ""),
+    ],
+)
+def test_whatever_a_client_is_called_it_is_counted(
+    drawn_library: Engine, one: str, other: str
+) -> None:
+    client = page_with(drawn_library, questions_per_minute=1).test_client()
+
+    assert statuses(client, 2, address=one) == [200, 429]
+    assert statuses(client, 2, address=other) == [200, 429]
 
 
 def test_one_kind_of_work_leaves_the_others_alone(drawn_library: Engine) -> None:

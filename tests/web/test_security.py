@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
+from app.config import Settings
 from app.questions import MAX_IMAGE_BYTES
 from app.web import create_app
 from app.web.security import MAX_REQUEST_BYTES
@@ -25,6 +27,7 @@ ADDRESSES = (
     "/nowhere",
 )
 MIB = 2**20
+DOCUMENTATION = Path(__file__).resolve().parents[2] / "docs/security.md"
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -161,6 +164,16 @@ def test_a_form_of_many_parts_is_refused(client: FlaskClient) -> None:
     assert (
         client.post("/api/search", data=form, content_type="multipart/form-data").status_code == 413
     )
+
+
+def test_the_settings_are_as_the_documentation_says() -> None:
+    table = re.findall(r"^\| `SCENEQL_(\w+)` \| (\S+) \|", DOCUMENTATION.read_text(), re.MULTILINE)
+    assert len(table) >= 9
+
+    for name, default in table:
+        actual = Settings.model_fields[name.lower()].get_default()
+        said = {"none": (None, ""), "`0`": (False,)}.get(default, (default.strip("`"),))
+        assert actual in said or str(actual) in said, name
 
 
 def test_an_empty_picture_is_refused(client: FlaskClient) -> None:
