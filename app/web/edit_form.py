@@ -103,7 +103,7 @@ def sent_form(sent: MultiDict[str, str]) -> EditForm:
     """The form as it was sent. A new key without a value is none, and so is one without a name."""
     keys = sent.getlist("key")
     metadata = zip(keys, sent.getlist("value"), sent.getlist("was"), strict=False)
-    removed, fixed = sent.getlist("remove"), sent.getlist("fixed")
+    removed, fixed = sent.getlist("without"), sent.getlist("fixed")
     new = zip(sent.getlist("new-key"), sent.getlist("new-value"), strict=False)
     return EditForm(
         # A field that was not sent was not changed.

@@ -11,6 +11,7 @@ from app.asked_for import index_files
 from app.config import Settings
 from app.errors import BadRequestError
 from app.uploads import TooLargeError, receive
+from app.web import rates
 from app.web.library import back_to_list
 from app.web.question import library
 
@@ -26,6 +27,8 @@ blueprint = Blueprint("uploads", __name__, url_prefix="/library/uploads")
 def put(name: str) -> ResponseReturnValue:
     """Keeps the body of the request as a file of that name, and queues it to be indexed."""
     folder, most_bytes = _folder()
+    # A form's are counted wherever it is sent to.
+    rates.count(rates.UPLOADS)
     length = request.content_length
     # What is announced to be too large is refused below, in words that fit.
     request.max_content_length = max(most_bytes, length or 0)

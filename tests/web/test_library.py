@@ -331,7 +331,7 @@ def test_keys_of_metadata_are_added_changed_and_removed(three: FlaskClient, engi
     assert video(engine).metadata == {"camera": "Nikon", "f": 2.8, "title": "x"}
     assert video(engine).title == "one"
 
-    saved(three, remove=["camera", "f"])
+    saved(three, without=["camera", "f"])
 
     assert video(engine).metadata == {"title": "x"}
 

@@ -233,6 +233,19 @@ def test_a_plain_form_that_is_too_large_is_refused(uploader: FlaskClient, folder
     assert files(folder) == {}
 
 
+def test_uploads_of_one_client_are_limited_by_the_minute(
+    engine: Engine, folder: Path, settings_of_test: Settings
+) -> None:
+    changed = {"uploads": folder, "uploads_per_minute": 1}
+    client = create_app(engine, settings_of_test.model_copy(update=changed)).test_client()
+
+    replies = [put(client, "clip.mp4") for _ in range(2)]
+
+    assert [reply.status_code for reply in replies] == [201, 429]
+    assert int(replies[1].headers["Retry-After"]) >= 1
+    assert sorted(files(folder)) == ["clip.mp4"]
+
+
 def test_without_the_setting_nothing_is_taken_or_offered(client: FlaskClient) -> None:
     assert put(client, "clip.mp4").status_code == 404
     assert client.post("/library/uploads/").status_code == 404

@@ -26,7 +26,9 @@ async function find(form) {
     const next = page.document.getElementById(id);
     document.getElementById(id)?.replaceChildren(...(next?.childNodes ?? []));
   }
-  history.replaceState(null, "", address);
+  // The server knows what goes without saying in an address.
+  const shown = page.document.getElementById("find")?.dataset.shown ?? address;
+  history.replaceState(null, "", shown);
   document.dispatchEvent(new Event("shown"));
 }
 
@@ -95,7 +97,7 @@ document.addEventListener("submit", async (event) => {
   } else if (form.matches("[data-done-in-place]")) {
     event.preventDefault();
     const action = event.submitter?.getAttribute("formaction") ?? form.action;
-    const data = new FormData(form, event.submitter);
+    const data = new URLSearchParams(new FormData(form, event.submitter));
     if (action.endsWith("/remove") && !data.has("confirmed")) {
       ask(action, data);
     } else {

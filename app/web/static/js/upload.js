@@ -6,6 +6,7 @@ const AT_ONCE = 2;
 
 const waiting = [];
 let running = 0;
+let pausedUntil = 0;
 
 // The rows of files outlive the page they were dropped on, which may be shown anew meanwhile.
 let rows = null;
@@ -59,7 +60,7 @@ function rowOf(file) {
 }
 
 function next() {
-  while (running < AT_ONCE && waiting.length) {
+  while (Date.now() >= pausedUntil && running < AT_ONCE && waiting.length) {
     send(waiting.shift());
   }
 }
@@ -82,6 +83,8 @@ function send(upload) {
       const { name } = request.response;
       end(upload, name === file.name ? "queued to be indexed" : `queued as ${name}`, false);
       lookSoon();
+    } else if (request.status === 429) {
+      again(upload, Number(request.getResponseHeader("Retry-After")) || 10);
     } else {
       end(upload, request.response?.error ?? `was refused (${request.status})`, true);
     }
@@ -93,6 +96,15 @@ function send(upload) {
     next();
   });
   request.send(file);
+}
+
+/* So many files in a minute are more than the server takes: the others come after a while. */
+function again(upload, afterS) {
+  upload.row.querySelector("progress").value = 0;
+  upload.row.querySelector(".state").textContent = "waits for its turn";
+  waiting.unshift(upload);
+  pausedUntil = Date.now() + 1000 * afterS;
+  setTimeout(next, 1000 * afterS);
 }
 
 function share({ loaded, total }) {
