@@ -2,13 +2,14 @@
 # make test    all tests but the slow ones, against a real Postgres (make test-slow: those)
 # make soak    faults in numbers: workers and Postgres killed, disks filled, a huge import
 # make lint    ruff and mypy
+# make screenshots    the pictures in docs/images, taken anew
 PYTHON ?= python3
 SERVE ?= 1
 
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow soak lint format clean
+.PHONY: demo test test-slow soak lint format screenshots clean
 
 demo: .venv/installed
 	$(BIN)/sceneql demo $(if $(filter 0,$(SERVE)),--no-serve)
@@ -30,6 +31,9 @@ lint: .venv/installed-dev
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+screenshots: .venv/installed-dev
+	$(BIN)/python docs/screenshots.py
 
 # The libraries under var/ are no build products: they stay.
 clean:

@@ -92,7 +92,8 @@ def test_a_huge_import_goes_through_and_takes_no_more_memory_on_the_way(
     scanned_s = time.monotonic() - started
     assert report.counts["queued"] == number
 
-    environment = os.environ | {"SCENEQL_MODEL": "tiny"}
+    jobs = str(os.cpu_count() or 1)
+    environment = os.environ | {"SCENEQL_MODEL": "tiny", "SCENEQL_JOBS": jobs}
     left = "SELECT count(*) FROM procrastinate.procrastinate_jobs WHERE status = 'todo'"
     memory_kb: list[int] = []
     with Watch(engine) as watch, worker(environment) as process:
