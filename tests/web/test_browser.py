@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
 
 from app.web import create_app
+from app.web.answering import SHOWN
 from tests.keeping import add_source
 from tests.web.serving import Server, served
 
@@ -193,6 +194,42 @@ def test_the_pointer_looks_through_a_scene(page: Page) -> None:
 
     page.mouse.move(0, 0)
     expect(first.locator("img")).to_have_attribute("src", own)
+
+
+def test_the_answer_goes_on_as_one_scrolls(browser: Browser, drawn_library: Engine) -> None:
+    with served(create_app(drawn_library)) as server, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/?q=a+red+circle")
+        cards = page.locator("a.card")
+        assert SHOWN <= cards.count() < 120
+
+        for _ in range(8):
+            page.keyboard.press("End")
+            page.wait_for_timeout(200)
+
+        expect(cards).to_have_count(120)
+        expect(page.get_by_role("link", name="Show more")).to_have_count(0)
+
+
+def test_the_cut_off_says_what_it_leaves_before_it_is_set(
+    browser: Browser, drawn_library: Engine
+) -> None:
+    with served(create_app(drawn_library)) as server, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/?q=a+red+circle")
+
+        page.locator("[name=min_z]").evaluate(
+            "slider => { slider.value = 3;"
+            " slider.dispatchEvent(new Event('input', {bubbles: true})) }"
+        )
+        told = page.locator(".cut-off output").inner_text()
+        page.locator("[name=min_z]").evaluate(
+            "slider => slider.dispatchEvent(new Event('change', {bubbles: true}))"
+        )
+
+        page.wait_for_url("**min_z=3**")
+        assert told.endswith(" of 120")
+        expect(page.locator(".cut-off output")).to_contain_text(told.split(" of ")[0])
 
 
 def test_the_slash_key_goes_to_the_search_box(page: Page) -> None:
