@@ -15,7 +15,7 @@ from app.care import (
     ingest_rate,
     jobs_by_task,
 )
-from app.queue import INGEST_QUEUE, INGEST_TASK, SCAN_TASK, queues_served
+from app.queue import INGEST_QUEUE, INGEST_TASK, SCAN_QUEUE, SCAN_TASK, queues_served
 
 NEXT_SHOWN = 5
 
@@ -40,6 +40,7 @@ class Activity:
     """What is going on at `at`, by the database's clock; `done` counts videos since another time.
 
     `next_paths` are the first of the `waiting` files. `failed` counts videos and unreadable files.
+    `unserved` are the queues that have work, but no worker.
     """
 
     at: datetime
@@ -51,7 +52,7 @@ class Activity:
     rate: Rate
     failed: int
     done: int
-    is_ingest_served: bool
+    unserved: tuple[str, ...]
 
     @property
     def is_busy(self) -> bool:
@@ -64,18 +65,22 @@ def activity(engine: Engine, since: datetime | None = None) -> Activity:
     with engine.connect() as connection:
         jobs = jobs_by_task(connection)
         ingest = jobs.get(INGEST_TASK, {})
+        waiting = ingest.get("todo", 0)
+        scans = sum(jobs.get(SCAN_TASK, {}).get(state, 0) for state in ("todo", "doing"))
         running = connection.execute(text(RUNNING), {"late_s": HEARTBEAT_LATE_S})
+        served = queues_served(connection)
+        work = {INGEST_QUEUE: waiting, SCAN_QUEUE: scans}
         return Activity(
             at=connection.execute(text("SELECT now()")).scalar_one(),
             sources=tuple(SourceState(**row._mapping) for row in connection.execute(text(SOURCES))),
             running=tuple(RunningJob(**row._mapping) for row in running),
-            waiting=ingest.get("todo", 0),
+            waiting=waiting,
             next_paths=_next_paths(connection),
-            scans=sum(jobs.get(SCAN_TASK, {}).get(state, 0) for state in ("todo", "doing")),
+            scans=scans,
             rate=ingest_rate(connection, ingest),
             failed=connection.execute(text(FAILED)).scalar_one(),
             done=_done(connection, since) if since else 0,
-            is_ingest_served=INGEST_QUEUE in queues_served(connection),
+            unserved=tuple(name for name in work if work[name] and name not in served),
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import Engine, text
 
@@ -348,3 +349,45 @@ def test_a_narrow_page_does_not_scroll_sideways(page: Page, width: int) -> None:
     open_form(page, "video 2")
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_title_leads_to_where_it_is_watched_and_back(page: Page) -> None:
+    page.goto("/library?by=length&order=desc")
+    rows(page).first.get_by_role("link", name="video 6").first.click()
+    expect(page.get_by_role("heading", name="video 6")).to_be_visible()
+
+    page.go_back()
+
+    expect(rows(page).first).to_contain_text("video 6")
+    expect(page.get_by_label("Sort by")).to_have_value("length")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_form_shuts_anybody_out(page: Page, engine: Engine, scheme: Any) -> None:
+    page.emulate_media(color_scheme=scheme)
+    add_job(engine, "todo", "/next.mp4")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE videos SET status = 'failed', error = 'e' WHERE id = 3"))
+    page.goto("/library?state=failed")
+    violations = severe(page)
+    page.goto("/library")
+    page.get_by_label("Select video 1").check()
+    form = open_form(page, "video 2")
+    form.get_by_label("Date and time").fill("yesterday")
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Date and time")).to_be_focused()
+    violations += severe(page)
+    page.get_by_role("button", name="Take out").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+    assert violations + severe(page) == []
+
+
+def severe(page: Page) -> list[str]:
+    """What keeps people out who use the page by keyboard, or have it read aloud."""
+    return [
+        f"{one['id']} ({one['help']}): {node['html']}"
+        for one in Axe().run(page).response["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]

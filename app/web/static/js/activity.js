@@ -22,13 +22,19 @@ async function look() {
     const next = page?.ok && page.document.getElementById("activity");
     // Another page may have been shown in the meantime.
     if (next && strip.isConnected) {
-      const wasOpen = strip.querySelector("details")?.open;
-      strip.replaceChildren(...next.childNodes);
-      strip.toggleAttribute("data-busy", next.hasAttribute("data-busy"));
-      strip.querySelector("details")?.toggleAttribute("open", wasOpen);
+      take(strip, next);
     }
   }
   go();
+}
+
+/** Puts what another page says in place of what is shown; open sources stay open. */
+export function take(strip, next) {
+  const wasOpen = strip.querySelector("details")?.open;
+  strip.replaceChildren(...next.childNodes);
+  strip.toggleAttribute("data-busy", next.hasAttribute("data-busy"));
+  strip.dataset.address = next.dataset.address ?? strip.dataset.address;
+  strip.querySelector("details")?.toggleAttribute("open", wasOpen);
 }
 
 function go() {

@@ -2,7 +2,7 @@
 
 import { show } from "./page.js";
 import { ask, closeDialogs } from "./confirm.js";
-import "./activity.js";
+import { take } from "./activity.js";
 import "./edit.js";
 import "./upload.js";
 import { fetchPage } from "./fetching.js";
@@ -25,6 +25,10 @@ async function find(form) {
   for (const id of ["entries", "states", "summary"]) {
     const next = page.document.getElementById(id);
     document.getElementById(id)?.replaceChildren(...(next?.childNodes ?? []));
+  }
+  const strips = [document, page.document].map((one) => one.getElementById("activity"));
+  if (strips.every(Boolean)) {
+    take(...strips);
   }
   // The server knows what goes without saying in an address.
   const shown = page.document.getElementById("find")?.dataset.shown ?? address;
