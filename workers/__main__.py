@@ -124,6 +124,20 @@ def _transcode(settings: Settings, arguments: argparse.Namespace) -> None:
     )
 
 
+def _cut(settings: Settings, arguments: argparse.Namespace) -> None:
+    from workers.cut import cut
+    from workers.limits import limit_memory
+
+    os.nice(CONVERSION_NICENESS)
+    limit_memory(settings.decode_memory_mb)
+    cut(
+        arguments.file.absolute(),
+        arguments.output.absolute(),
+        start_s=arguments.start_s,
+        end_s=arguments.end_s,
+    )
+
+
 def _demo(_settings: Settings, arguments: argparse.Namespace) -> None:
     from workers.demo_command import render
 
@@ -182,6 +196,13 @@ def _parser() -> argparse.ArgumentParser:
     transcode.add_argument("file", type=Path)
     transcode.add_argument("--from", type=float, default=0.0, dest="from_s", metavar="SECONDS")
     transcode.set_defaults(run=_transcode)
+
+    cut = commands.add_parser("cut", help="cut a clip out of a video")
+    cut.add_argument("file", type=Path)
+    cut.add_argument("output", type=Path)
+    cut.add_argument("--start", type=float, required=True, dest="start_s", metavar="SECONDS")
+    cut.add_argument("--end", type=float, required=True, dest="end_s", metavar="SECONDS")
+    cut.set_defaults(run=_cut)
 
     demo = commands.add_parser("demo", help="render the library of sample videos")
     demo.add_argument("folder", type=Path)

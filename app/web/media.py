@@ -1,6 +1,10 @@
 """The videos and the pictures of their frames; only what the index knows is served."""
 
+import os
 import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -12,8 +16,10 @@ from werkzeug.wsgi import wrap_file
 
 from app import catalog
 from app.errors import BadRequestError, MediaError
+from app.watching import watched
 from app.web.conversion import NoRoomError, conversions, viewer
 from app.web.question import library
+from app.web.wording import clock
 
 # By hand, because the system's table differs from machine to machine (and .ts is TypeScript there).
 VIDEO_TYPES = {
@@ -43,6 +49,8 @@ PICTURE_STARTS = {
 }
 
 RETRY_AFTER_S = 60
+MAX_CLIP_S = 600.0
+MAX_NAME_LENGTH = 80
 
 # Larger numbers name nothing that Postgres could hold.
 VIDEO_ID = f"<int(max={2**63 - 1}):video_id>"
@@ -109,17 +117,70 @@ def converted(video_id: int) -> ResponseReturnValue:
     from_s = seconds("from", 0.0)
     response = Response(mimetype="video/mp4")
     if request.method != "HEAD":
-        try:
+        with _refusals("converted"):
             response.response = conversions().stream(
                 viewer(), "transcode", "--from", f"{from_s:.3f}", "--", str(path)
             )
-        except NoRoomError as error:
-            raise ServiceUnavailable(f"{error}.", retry_after=RETRY_AFTER_S) from error
-        except MediaError as error:
-            abort(HTTPStatus.UNPROCESSABLE_ENTITY, f"This video cannot be converted: {error}.")
     response.cache_control.no_store = True
     response.accept_ranges = "none"
     return response
+
+
+@blueprint.get(f"/media/{VIDEO_ID}/clip")
+def clip(video_id: int) -> ResponseReturnValue:
+    """The part of a video from second `start` to `end`, as an MP4 to keep."""
+    video = watched(library(), video_id)
+    if video is None:
+        abort(HTTPStatus.NOT_FOUND, f"The index has no video {video_id} with a file at hand.")
+    start_s, end_s = seconds("start", 0.0), seconds("end", video.duration_s)
+    _check_span(start_s, end_s, video.duration_s)
+    with tempfile.TemporaryDirectory(prefix="sceneql-clip-") as folder:
+        output = Path(folder, "clip.mp4")
+        if request.method != "HEAD":
+            with _refusals("cut"):
+                times = ("--start", f"{start_s:.3f}", "--end", f"{end_s:.3f}")
+                conversions().run(viewer(), "cut", *times, "--", video.path, str(output))
+        else:
+            output.touch()
+        # What is open can be read although its name is gone: nothing is left behind.
+        file = output.open("rb")
+    response = send_file(
+        file, "video/mp4", as_attachment=True, download_name=clip_name(video.title, start_s, end_s)
+    )
+    if request.method != "HEAD":
+        response.content_length = os.fstat(file.fileno()).st_size
+    response.cache_control.no_store = True
+    return response
+
+
+def clip_name(title: str, start_s: float, end_s: float) -> str:
+    """A file name that every system takes, such as `A day at sea 1.02.03-1.02.09.mp4`."""
+    known = "".join(letter if letter.isalnum() else " " for letter in title)
+    name = " ".join(known.split())[:MAX_NAME_LENGTH].strip() or "clip"
+    return f"{name} {clock(start_s)}-{clock(end_s)}.mp4".replace(":", ".")
+
+
+def _check_span(start_s: float, end_s: float, duration_s: float) -> None:
+    if start_s >= duration_s:
+        raise BadRequestError(f"start is {start_s:g} s, but the video ends at {duration_s:g} s")
+    if end_s <= start_s:
+        raise BadRequestError(f"end is {end_s:g} s; it must come after start, {start_s:g} s")
+    if end_s - start_s > MAX_CLIP_S:
+        raise BadRequestError(
+            f"that is {end_s - start_s:g} s; a clip may last {MAX_CLIP_S:g} s, so choose a "
+            "shorter part"
+        )
+
+
+@contextmanager
+def _refusals(done: str) -> Iterator[None]:
+    """Has a conversion that cannot be had answered by one line that says why."""
+    try:
+        yield
+    except NoRoomError as error:
+        raise ServiceUnavailable(f"{error}.", retry_after=RETRY_AFTER_S) from error
+    except MediaError as error:
+        abort(HTTPStatus.UNPROCESSABLE_ENTITY, f"This video cannot be {done}: {error}.")
 
 
 def seconds(name: str, default: float) -> float:

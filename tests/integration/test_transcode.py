@@ -135,11 +135,17 @@ def test_colours_and_brightness_stay(tmp_path: Path) -> None:
         assert difference(picture, quadrants()) < 10, name
 
 
-def write_with_beep(path: Path, codecs: tuple[str, str], beep_s: float, length_s: int) -> Path:
+def write_with_beep(
+    path: Path,
+    codecs: tuple[str, str],
+    beep_s: float,
+    length_s: int,
+    options: dict[str, str] | None = None,
+) -> Path:
     """Black pictures and silence, until both white and a tone begin at a second."""
     rate = 44_100
     with av.open(str(path), "w") as container:
-        video = container.add_stream(codecs[0], FPS)
+        video = container.add_stream(codecs[0], FPS, options=options or {})
         video.width, video.height, video.pix_fmt = 160, 90, "yuv420p"
         audio = container.add_stream(codecs[1], rate)
         audio.codec_context.layout = "stereo"

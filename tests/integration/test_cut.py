@@ -1,0 +1,145 @@
+"""Clips out of videos: as they are where that can be exact, encoded anew where not."""
+
+import subprocess
+from pathlib import Path
+
+import av
+import pytest
+
+from app.supervisor import worker_command
+from tests.integration.test_transcode import (
+    beginnings,
+    number_of,
+    numbered,
+    pictures,
+    write_with_beep,
+)
+from tests.media import quadrants, write_clip
+from workers.cut import cut
+from workers.video import probe
+
+FPS = 25
+# A key frame every second, and pictures that are stored in another order than they are shown in.
+KEY_EVERY_S = {"g": "25", "keyint_min": "25", "sc_threshold": "0", "bf": "2"}
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five seconds of numbered pictures with a key frame every second."""
+    path = tmp_path_factory.mktemp("numbers") / "numbers.mp4"
+    return write_clip(path, numbered(125), options=KEY_EVERY_S)
+
+
+def shown(clip: Path) -> list[int]:
+    return [number_of(picture) for _, picture in pictures(clip)]
+
+
+def test_a_clip_that_starts_with_a_key_frame_is_copied(numbers: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+
+    copied = cut(numbers, clip, start_s=2.0, end_s=4.0)
+
+    assert copied
+    # Encoded by the same encoder, bit for bit: what is shown tells which pictures they are.
+    assert shown(clip)[:50] == list(range(50, 100))
+    assert len(shown(clip)) <= 53
+
+
+def test_a_clip_that_starts_elsewhere_is_exact_all_the_same(numbers: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+
+    copied = cut(numbers, clip, start_s=2.48, end_s=4.0)
+
+    assert not copied
+    assert shown(clip) == list(range(62, 100))
+
+
+def test_a_clip_of_the_whole_video_is_the_video(numbers: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+
+    copied = cut(numbers, clip, start_s=0.0, end_s=5.0)
+
+    assert copied
+    assert shown(clip) == list(range(125))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "is_copied"),
+    [
+        ("a.mkv", "libx264", True),
+        ("a.ts", "libx264", True),
+        ("a.mkv", "libx265", True),
+        ("a.webm", "libvpx-vp9", True),
+        ("a.avi", "mpeg4", False),
+        ("a.mpg", "mpeg2video", False),
+        ("a.wmv", "wmv2", False),
+    ],
+)
+def test_what_fits_an_mp4_is_copied(name: str, codec: str, is_copied: bool, tmp_path: Path) -> None:
+    options = {
+        "libx264": KEY_EVERY_S,
+        "libx265": {"x265-params": "keyint=25:min-keyint=25:scenecut=0:log-level=0"},
+        "libvpx-vp9": {"g": "25", "keyint_min": "25", "cpu-used": "8", "deadline": "realtime"},
+    }.get(codec)
+    path = write_clip(tmp_path / name, numbered(75), codec=codec, options=options)
+    clip = tmp_path / "clip.mp4"
+
+    copied = cut(path, clip, start_s=1.0, end_s=2.0)
+
+    assert copied == is_copied
+    assert shown(clip)[:25] == list(range(25, 50))
+
+
+def first_picture_s(path: Path) -> float:
+    """When the pictures begin, by a clock that begins with the sound."""
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        begins_s = float((video.start_time or 0) * (video.time_base or 0))
+        return begins_s - (container.start_time or 0) / av.time_base
+
+
+@pytest.mark.parametrize(("after_s", "is_copied"), [(1.0, True), (1.3, False)])
+@pytest.mark.parametrize("name", ["beep.mp4", "beep.mkv", "beep.ts"])
+def test_sound_stays_with_its_pictures(
+    name: str, after_s: float, is_copied: bool, tmp_path: Path
+) -> None:
+    path = write_with_beep(
+        tmp_path / name, ("libx264", "aac"), beep_s=2.0, length_s=4, options=KEY_EVERY_S
+    )
+    clip = tmp_path / "clip.mp4"
+    start_s = first_picture_s(path) + after_s
+
+    copied = cut(path, clip, start_s=start_s, end_s=start_s + 2.5)
+
+    assert copied == is_copied
+    white_s, loud_s = beginnings(clip)
+    assert white_s == pytest.approx(2.0 - after_s, abs=0.05)
+    assert loud_s == pytest.approx(white_s, abs=0.06)
+    with av.open(str(clip)) as container:
+        starts_s = [float((s.start_time or 0) * (s.time_base or 0)) for s in container.streams]
+    assert len(starts_s) == 2
+    assert abs(starts_s[0] - starts_s[1]) < 0.05
+
+
+@pytest.mark.parametrize("start_s", [0.0, 0.5])
+def test_a_turned_video_stays_upright(start_s: float, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "turned.mp4", [quadrants()] * 50, turn={"degrees": 90})
+    clip = tmp_path / "clip.mp4"
+
+    copied = cut(path, clip, start_s=start_s, end_s=1.5)
+
+    info = probe(clip)
+    assert copied == (start_s == 0)
+    assert (info.width, info.height) == (90, 160)
+
+
+def test_a_child_writes_the_clip(numbers: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    times = ["--start", "1", "--end", "2"]
+
+    child = subprocess.run(
+        worker_command("--quiet", "cut", *times, "--", str(numbers), str(clip)), check=False
+    )
+
+    assert child.returncode == 0
+    assert shown(clip)[:25] == list(range(25, 50))
