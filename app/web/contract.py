@@ -53,7 +53,7 @@ class Input(BaseModel):
     def _in_one_line(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(given, dict):
             raise BadRequestError("the body must be one JSON object")
-        if unknown := sorted(set(given) - set(cls.model_fields)):
+        if unknown := sorted(map(str, set(given) - set(cls.model_fields))):
             known = ", ".join(cls.model_fields) or "none"
             raise BadRequestError(f"there is no parameter {unknown[0]!r:.80}; there are {known}")
         try:
@@ -86,6 +86,12 @@ def json_only(request: Request, *_: Any) -> None:
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body with Content-Type: application/json"
         )
     _read_json(request)
+
+
+def form_only(request: Request, *_: Any) -> None:
+    """Refuse a body that is no form, for routes that take files."""
+    if request.mimetype != "multipart/form-data":
+        abort(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the body as multipart/form-data")
 
 
 def _read_json(request: Request, *_: Any) -> None:

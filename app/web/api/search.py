@@ -14,7 +14,7 @@ from app.search import Hit
 from app.suggestions import suggest
 from app.typed_filters import split_off
 from app.web import rates, schemas
-from app.web.contract import answers, blueprint, contract
+from app.web.contract import answers, blueprint, contract, form_only
 from app.web.media import thumbnail_url
 from app.web.question import SINGLE, Given, library, picture_of
 
@@ -63,8 +63,14 @@ def suggestions(query: schemas.SuggestionsQuery) -> schemas.Suggestions:
 @blueprint.post("/api/pictures")
 @contract.validate(
     operation_id="picture",
-    resp=answers(schemas.Picture, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    resp=answers(
+        schemas.Picture,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    ),
     tags=["search"],
+    before=form_only,
 )
 def picture(form: schemas.PictureForm) -> schemas.Picture:
     """Bring a picture to ask with; its key stands for it in further questions."""

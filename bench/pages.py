@@ -1,0 +1,213 @@
+"""Pages: `python -m bench.pages --frames 1000000 --home DIR` prints how long each page takes.
+
+A library of drawn vectors gets what pages show beside them: collections, tags, metadata, subtitles,
+and thumbnails of the usual size. One client asks for each page in turn, within the process, so that
+what is measured is the time of the server: its Python, its database, and no network. Questions have
+their vectors already. The library is kept under --home and used again.
+"""
+
+import argparse
+import platform
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import unescape
+from itertools import count
+from pathlib import Path
+from urllib.parse import quote_plus
+
+import numpy as np
+from flask import Flask
+from flask.testing import FlaskClient
+from pgvector import HalfVector
+from sqlalchemy import Engine, text
+
+from app.config import Settings
+from app.db import get_engine
+from app.migrate import upgrade
+from app.web import create_app
+from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, store
+
+QUESTIONS = 200
+THUMBNAIL_BYTES = 8_000
+# As many videos as are looked at have thumbnails; 8 GB of them would say no more.
+WITH_THUMBNAILS = 100
+UNLIMITED = 1_000_000
+
+FURNISH = (
+    "UPDATE videos SET collection = 'collection' || id % 20, tags = ARRAY['tag' || id % 50, "
+    "CASE id % 2 WHEN 0 THEN 'even' ELSE 'odd' END], metadata = jsonb_build_object('camera', "
+    "'Camera' || id % 12, 'number', id), recorded_at = '2026-01-01'::timestamptz "
+    "+ id % 300 * interval '1 day', codec = 'h264', width = 1280, height = 720 "
+    "WHERE collection IS NULL",
+    "INSERT INTO subtitles (video_id, line_no, scene_no, start_s, end_s, said) SELECT id, n, n, "
+    "n * 5, n * 5 + 3, 'line ' || n || ' says word' || (id * 7 + n * 13) % 997 || ' and good "
+    "morning' FROM videos, generate_series(0, 9) n ON CONFLICT DO NOTHING",
+    "UPDATE scenes s SET said = l.said FROM subtitles l WHERE l.video_id = s.video_id "
+    "AND l.scene_no = s.scene_no AND s.said IS NULL",
+    "UPDATE frames SET thumbnail = :thumbnail WHERE video_id <= :with_thumbnails "
+    "AND thumbnail = ''",
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A kind of page: an address with {words}, {video}, {frame} and {n}, which vary.
+
+    Where `link` is given, what is measured is not that page, but where its first such link leads.
+    """
+
+    name: str
+    address: str
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How long a page takes, and how large it is at most."""
+
+    p50_ms: float
+    p99_ms: float
+    largest_bytes: int
+
+
+def furnish(engine: Engine, drawn: Drawn) -> None:
+    """Give the library what pages show, and the questions their vectors; does nothing twice."""
+    thumbnail = np.random.default_rng(3).bytes(THUMBNAIL_BYTES)
+    values = {"thumbnail": thumbnail, "with_thumbnails": WITH_THUMBNAILS}
+    with engine.begin() as connection:
+        for statement in FURNISH:
+            known = {name: value for name, value in values.items() if f":{name}" in statement}
+            connection.execute(text(statement), known)
+        for number, vector in enumerate(drawn.questions(QUESTIONS)):
+            connection.execute(
+                text(
+                    "INSERT INTO query_embeddings (model_id, kind, key, payload, embedding, "
+                    "answered_at) SELECT id, 'text', encode(sha256(payload), 'hex'), payload, "
+                    "CAST(:vector AS halfvec), now() FROM embedding_models, "
+                    "convert_to(:words, 'UTF8') AS payload WHERE active ON CONFLICT DO NOTHING"
+                ),
+                {"words": words_of(number), "vector": HalfVector(vector).to_text()},
+            )
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM (ANALYZE) videos, scenes, subtitles, frames"))
+
+
+def words_of(number: int) -> str:
+    """The words of a question; they stand in no title and no subtitles."""
+    return f"zebra {number % QUESTIONS}"
+
+
+PAGES = (
+    Page("first results", "/?q={words}"),
+    Page("first results, pictures only", "/?q={words}&match=picture"),
+    Page(
+        "first results, a filter for 1 video of 20", "/?q={words}&filter=collection:collection{c}"
+    ),
+    Page("first results, a filter for half", "/?q={words}&filter=tag:even"),
+    Page("first results, grouped by video", "/?q={words}&match=picture&group=video"),
+    Page("first results, with what follows", "/?q={words}&then=zebra+7"),
+    Page("first results, what is said", "/?filter=said:word{n}"),
+    Page("second results, by token", "/?q={words}", link='data-more="([^"]+)"'),
+    Page("library, page 1", "/library"),
+    Page("library, page 100", "/library?page=100"),
+    Page("library, a name is searched", "/library?name=video+{n}"),
+    Page("library, by date", "/library?by=date"),
+    Page("edit page of a video", "/videos/{video}"),
+    Page("watch page", "/watch/{video}?t=12"),
+    Page("watch page with a question", "/watch/{video}?t=12&q={words}"),
+    Page("thumbnail", "/thumbnails/{video}/{frame}"),
+    Page("suggestions, a name", "/suggestions?word=c"),
+    Page("suggestions, a collection", "/suggestions?word=collection:col"),
+    Page("suggestions, a tag", "/suggestions?word=tag:tag{c}"),
+    Page("suggestions, metadata", "/suggestions?word=camera:camera{c}"),
+    Page("status", "/status"),
+    Page("/healthz", "/healthz"),
+    Page("/metrics", "/metrics"),
+    Page("/api/search", "/api/search?q={words}"),
+    Page("/api/videos", "/api/videos"),
+    Page("/api/videos/ID", "/api/videos/{video}"),
+    Page("/api/videos/ID/similar", "/api/videos/{video}/similar"),
+    Page("/api/said", "/api/said?q=word{n}"),
+    Page("/api/status", "/api/status"),
+    Page("/api/docs", "/api/docs"),
+)
+
+
+def address_of_page(client: FlaskClient, page: Page, n: int) -> str:
+    """The address that is asked for at the nth time; raises AssertionError where no link is."""
+    address = page.address.format(
+        words=quote_plus(words_of(n)),
+        video=1 + n % (WITH_THUMBNAILS - 1),
+        frame=n % FRAMES_PER_VIDEO,
+        c=n % 10,
+        n=n % 997,
+    )
+    if not page.link:
+        return address
+    found = re.search(page.link, client.get(address).text)
+    assert found is not None, f"{address} has no such link"
+    return unescape(found[1])
+
+
+def measure(client: FlaskClient, page: Page, times: int, numbers: Iterator[int]) -> Figures | None:
+    """Ask for a page so many times; None where there is no such page."""
+    seconds, largest = [], 0
+    warm_up = 3
+    for _ in range(warm_up + times):
+        address = address_of_page(client, page, next(numbers))
+        started = time.perf_counter()
+        answer = client.get(address)
+        size = len(answer.data)
+        seconds.append(time.perf_counter() - started)
+        if answer.status_code == 404:
+            return None
+        if answer.status_code != 200:
+            raise SystemExit(f"{address} answers {answer.status_code}: {answer.text[:300]}")
+        largest = max(largest, size)
+    p50, p99 = np.percentile(1000 * np.array(seconds[warm_up:]), [50, 99])
+    return Figures(float(p50), float(p99), largest)
+
+
+def report(app: Flask, times: int, wanted: str, show: Callable[[str], None]) -> None:
+    """Show a row for each page whose name has the wanted text."""
+    client = app.test_client()
+    numbers = count()
+    show("| page | p50, ms | p99, ms | KiB |")
+    show("| --- | ---: | ---: | ---: |")
+    for page in PAGES:
+        if wanted in page.name and (figures := measure(client, page, times, numbers)):
+            show(
+                f"| {page.name} | {figures.p50_ms:.0f} | {figures.p99_ms:.0f} "
+                f"| {figures.largest_bytes / 1024:.0f} |"
+            )
+
+
+def application(engine: Engine) -> Flask:
+    """The page without the limits that keep one client from asking so much."""
+    return create_app(
+        engine,
+        Settings(questions_per_minute=UNLIMITED, uploads_per_minute=UNLIMITED, token=None),
+    )
+
+
+def main() -> None:
+    """Fill the library, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--frames", type=int, default=1_000_000)
+    parser.add_argument("--home", type=Path, default=Path("var/bench"))
+    parser.add_argument("--times", type=int, default=60, help="How often each page is asked for.")
+    parser.add_argument("--page", default="", help="Only the pages whose name has this text.")
+    given = parser.parse_args()
+    engine = get_engine(Settings(home=given.home, database_url=None))
+    upgrade(engine)
+    drawn = draw(given.frames)
+    store(engine, drawn)
+    furnish(engine, drawn)
+    print(f"\n{platform.processor() or platform.machine()}, {given.frames:,} frames\n")
+    report(application(engine), given.times, given.page, print)
+
+
+if __name__ == "__main__":
+    main()
