@@ -207,6 +207,16 @@ def test_a_question_that_cannot_be_asked_gets_one_line(
     assert message in unescape(problem)
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1/a.png", "file:///etc/passwd", "nowhere"])
+def test_a_picture_is_fetched_from_public_hosts_only(client: FlaskClient, address: str) -> None:
+    page = client.post("/", data={"q": WORDS, "address": address})
+
+    assert page.status_code == 400
+    problem = page.text.partition('id="question-problem" role="alert">')[2].partition("</p>")[0]
+    assert problem
+    assert 'value="a red circle"' in page.text
+
+
 def test_suggestions_are_names_and_then_values_that_occur(client: FlaskClient) -> None:
     def suggested(word: str) -> list[str]:
         answered = client.get("/suggestions", query_string={"word": word}).json
