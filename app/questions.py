@@ -1,5 +1,6 @@
 """Questions on their way to becoming vectors: asked of the embedder, through the database."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,6 +108,8 @@ def keep_picture(engine: Engine, picture: bytes) -> str:
 
 def kept_picture(engine: Engine, key: str) -> bytes | None:
     """The bytes of a picture that was asked with, or None if it is no longer kept."""
+    if not re.fullmatch("[0-9a-f]{64}", key):
+        return None
     wanted = text(
         "SELECT payload FROM query_embeddings "
         "WHERE kind = 'image' AND key = :key AND answered_at IS NOT NULL AND error IS NULL LIMIT 1"

@@ -1,7 +1,6 @@
 """The library: all videos, found by name, sorted and by state, and what is going on with them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -31,6 +30,7 @@ SORT_NAMES = {
     "indexed": "Indexed",
     "state": "State",
 }
+LIST_PARAMS = {field.name for field in fields(Given)} | {"name", "state", "by", "order", "page"}
 # Whichever way is asked for more often comes without saying so.
 DOWN_AT_FIRST = ("date", "indexed")
 
@@ -125,9 +125,13 @@ def back_to_list(notice: str, number: int = 0) -> Response:
 
 def list_address(query: str, **more: Any) -> str:
     """The address of the list for what a form has sent along to come back to."""
-    kept: Mapping[str, Any] = parse_qs(query, max_num_fields=100)
-    kept = {name: value for name, value in kept.items() if name not in ("said", "n")}
-    return url_for("library.videos", **{**kept, **more})
+    try:
+        kept = parse_qs(query, max_num_fields=100)
+    except ValueError:
+        kept = {}
+    # No other names: some, such as _scheme, would lead to another place than the list.
+    known = {name: value for name, value in kept.items() if name in LIST_PARAMS}
+    return url_for("library.videos", **{**known, **more})
 
 
 def read_notice() -> str:

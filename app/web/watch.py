@@ -16,6 +16,7 @@ from app.errors import (
     EmptyIndexError,
 )
 from app.watching import Neighbours, Point, Watched, WatchedScene
+from app.web import rates
 from app.web.media import VIDEO_ID, seconds
 from app.web.plot import plot
 from app.web.question import Given, library, read_given, whole_number
@@ -37,6 +38,8 @@ def video(video_id: int) -> ResponseReturnValue:
     watched = _watched(video_id)
     t_s = seconds("t", 0.0)
     given, question, problem = _asked()
+    if question is not None:
+        rates.count(rates.QUESTIONS)
     try:
         points = watching.points(library(), watched, question)
     except NO_PLOT as error:

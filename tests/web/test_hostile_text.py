@@ -171,24 +171,30 @@ def filled_in(rule: Rule, best: Hit, token: str, unknown: str) -> str:
 def addresses(page: Flask, engine: Engine, best: Hit) -> Iterator[str]:
     """Every address that can be read, plain, with a question, and with a hostile question."""
     token = str(keep(engine, [best]))
+    plain = ("", "?q=red", f"?q={quote(HOSTILE)}", "?q=%00&where=%00&name=%00")
     questions = (
-        "",
-        "?q=red",
         "?q=red&group=video",
         "?q=red&group=frame",
         "?filter=said:words",
         *(
             f"?{name}={quote(HOSTILE)}"
-            for name in ("q", "then", "where", "filter", "like", "image", "group", "sort", "page")
+            for name in ("then", "where", "filter", "like", "image", "group", "sort", "page")
         ),
         *(f"?{name}={quote(HOSTILE)}" for name in ("word", "limit", "offset", "min_z", "t", "n")),
         f"?q=red&where={quote(HOSTILE)}",
         f"?q=red&answer={token}&n=0&t=1",
+        # Names that mean something to what makes addresses.
+        *(f"?back={quote(back)}" for back in ("_scheme=javascript&_external=1", "endpoint=x")),
     )
     for rule in page.url_map.iter_rules():
         if "GET" in (rule.methods or ()) and rule.endpoint != "static":
             path = filled_in(rule, best, token, HOSTILE)
-            yield from (f"{path}{question}" for question in questions)
+            # What lies deeper is of a video and reads no question.
+            is_page = rule.rule.count("/") <= 2 and not rule.rule.startswith("/api")
+            asked = (*plain, *questions) if is_page else plain
+            yield from (f"{path}{question}" for question in asked)
+            if "<" in rule.rule:
+                yield filled_in(rule, best, token, "\0")
     yield f"/{quote(HOSTILE, safe='')}"
 
 

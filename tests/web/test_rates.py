@@ -5,7 +5,7 @@ from io import BytesIO
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from app.config import Settings
 from app.web import create_app, rates
@@ -39,6 +39,30 @@ def test_what_is_too_much_is_one_line_that_says_when_to_try_again(drawn_library:
     assert reply.json["error"].startswith("More than 2 questions within a minute: try again in ")
     assert "SCENEQL_QUESTIONS_PER_MINUTE" in reply.json["error"]
     assert 1 <= int(reply.headers["Retry-After"]) <= 60
+
+
+def test_a_question_counts_wherever_it_is_asked(drawn_library: Engine) -> None:
+    with drawn_library.connect() as connection:
+        video_id = connection.execute(text("SELECT min(id) FROM videos")).scalar_one()
+
+    for first in ("/?q=a+red+circle", "/api/search?q=a+red+circle", f"/watch/{video_id}?q=red"):
+        client = page_with(drawn_library, questions_per_minute=1).test_client()
+        assert client.get(first).status_code == 200, first
+        for again in ("/?q=a+red+circle", "/api/search?q=a+red+circle", f"/watch/{video_id}?q=a"):
+            assert client.get(again).status_code == 429, (first, again)
+        assert client.get(f"/watch/{video_id}").status_code == 200
+
+
+def test_pictures_by_address_are_counted_before_they_are_fetched(drawn_library: Engine) -> None:
+    client = page_with(drawn_library, fetches_per_minute=1).test_client()
+    form = {"address": "http://127.0.0.1/a.png"}
+
+    first, second = (client.post("/", data=form) for _ in range(2))
+
+    assert first.status_code == 400
+    assert "not on the public internet" in first.text
+    assert second.status_code == 429
+    assert "More than 1 pictures by address" in second.text
 
 
 def test_each_client_has_counts_of_its_own(drawn_library: Engine) -> None:
