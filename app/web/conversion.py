@@ -145,7 +145,7 @@ class Stream:
         while not self._viewer.is_gone and time.monotonic() - began < SILENT_S:
             if select.select([pipe], [], [], LOOK_EVERY_S)[0]:
                 return os.read(pipe.fileno(), CHUNK_BYTES)
-        self._child.process.kill()
+        self._child.give_up(f"nothing came of it for {SILENT_S:.0f} s")
         return b""
 
     def _watch(self) -> None:
@@ -164,6 +164,7 @@ class _Child:
     def __init__(self, arguments: tuple[str, ...], output: int, on_end: Callable[[], None]) -> None:
         self.ended = threading.Event()
         self._on_end = on_end
+        self._given_up = ""
         self._lock = threading.Lock()
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`.
         try:
@@ -179,10 +180,17 @@ class _Child:
             self._complaints.close()
             raise
 
+    def give_up(self, reason: str) -> None:
+        """Ends its work; the reason is what is told of it."""
+        self._given_up = reason
+        self.process.kill()
+
     def reason(self) -> str:
-        """The last line that it complained with, after its end."""
+        """Why nothing came of it: the last line that it complained with before its end."""
         self.process.kill()
         self.process.wait()
+        if self._given_up:
+            return self._given_up
         self._complaints.seek(0)
         lines = self._complaints.read().decode(errors="replace").splitlines()
         line = next((line for line in reversed(lines) if line.strip()), "could not be converted")

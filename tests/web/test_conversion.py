@@ -2,6 +2,7 @@
 
 import io
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ from tests.web.serving import Server, served
 
 # What the server keeps for a viewer who does not read it: as little as can be.
 WATERMARK = {"outbuf_high_watermark": 1}
+# A child that never says anything.
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)", "transcode"]
 
 
 @pytest.fixture(scope="module")
@@ -146,14 +149,45 @@ def test_the_child_is_gone_when_its_viewer_is(page: Flask, set_file: SetFile, no
 def test_a_child_that_is_still_silent_is_gone_when_its_viewer_is(
     page: Flask, set_file: SetFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sleeper = [sys.executable, "-c", "import time; time.sleep(600)", "transcode"]
-    monkeypatch.setattr(conversion, "worker_command", lambda *_: sleeper)
+    monkeypatch.setattr(conversion, "worker_command", lambda *_: SLEEPER)
     address = set_file(tmp_path / "any.avi")
     with served(page) as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as viewer:
             viewer.sendall(f"GET {address}/converted HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             wait_until(lambda: len(children()) == 1)
         wait_until(lambda: not children())
+
+
+def test_a_child_that_hangs_is_given_up(
+    page: Flask, set_file: SetFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversion, "SILENT_S", 0.1)
+    monkeypatch.setattr(conversion, "worker_command", lambda *_: SLEEPER)
+
+    reply = page.test_client().get(f"{set_file(tmp_path / 'any.avi')}/converted")
+
+    assert reply.status_code == 422
+    assert "nothing came of it" in reply.text
+    assert children() == []
+
+
+def test_a_child_does_not_outlive_the_page(noise: Path) -> None:
+    script = (
+        "import sys, time\n"
+        "from app.web.conversion import Conversions, Viewer\n"
+        "stream = Conversions(1).stream(Viewer({}), 'transcode', sys.argv[1])\n"
+        "print(stream._child.process.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    page = subprocess.Popen([sys.executable, "-c", script, str(noise)], stdout=subprocess.PIPE)
+    assert page.stdout is not None
+    child = psutil.Process(int(page.stdout.readline()))
+
+    page.kill()
+    page.wait()
+
+    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    page.stdout.close()
 
 
 def test_one_conversion_too_many_is_refused_and_the_pages_stay(
