@@ -172,6 +172,17 @@ def test_what_announces_no_size_is_cut_off_at_the_limit(folder: Path) -> None:
     assert files(folder) == {}
 
 
+def test_what_a_killed_process_left_is_swept_away(folder: Path) -> None:
+    left, arriving = folder / ".1.upload", folder / ".2.upload"
+    for path in (left, arriving):
+        path.write_bytes(b"half")
+    os.utime(left, (0, 0))
+
+    receive(folder, "a.mp4", BytesIO(b"1"), size_bytes=1, most_bytes=10)
+
+    assert sorted(files(folder)) == [".2.upload", "a.mp4"]
+
+
 def test_what_ends_too_early_leaves_nothing(folder: Path) -> None:
     with pytest.raises(BadRequestError, match="did not arrive as a whole"):
         receive(folder, "a.mp4", BytesIO(b"half"), size_bytes=8, most_bytes=10)
