@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import time
 import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +22,10 @@ LONGEST_NAME_BYTES = 200
 """File systems take 255; there has to be room for a number, and for the names of sidecars."""
 
 BLOCK_BYTES = 2**20
+
+ARRIVING = ".upload"
+ABANDONED_S = 24 * 3600
+"""An unfinished file that nobody has written to for so long is what a killed process has left."""
 
 
 class TooLargeError(BadRequestError):
@@ -71,8 +76,9 @@ def receive(
             f"there is not enough room for {name} in the folder of uploads; free some, or set "
             "SCENEQL_UPLOADS to a folder on another disk"
         )
-    arriving = folder / f".{uuid4().hex}.upload"
+    arriving = folder / f".{uuid4().hex}{ARRIVING}"
     try:
+        _sweep(folder)
         # A name that cannot be guessed and must not exist: no link leads the bytes elsewhere.
         with arriving.open("xb") as file:
             _copy(body, file, name, min(most_bytes, room), most_bytes)
@@ -86,6 +92,13 @@ def receive(
     finally:
         with suppress(OSError):
             arriving.unlink()
+
+
+def _sweep(folder: Path) -> None:
+    for path in folder.glob(f".*{ARRIVING}"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < time.time() - ABANDONED_S:
+                path.unlink()
 
 
 def _check_size(size_bytes: int, most_bytes: int) -> None:

@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -573,6 +574,29 @@ def test_the_pages_have_no_inline_script_or_style(shelf_client: FlaskClient) -> 
         page = shelf_client.get(path).text
         assert "<style" not in page
         assert " style=" not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("/library/1", {"title": "theirs"}),
+        ("/library/chosen", {"video": "1", "do": "tag", "tags": "theirs"}),
+        ("/library/remove", {"video": "1", "confirmed": "yes"}),
+        ("/library/retry", {"all": "yes"}),
+        ("/library/scan", {"source": "/v"}),
+        ("/library/uploads/", {"file": (BytesIO(b"x"), "a.mp4")}),
+    ],
+)
+def test_another_site_can_change_nothing(
+    three: FlaskClient, engine: Engine, path: str, data: dict[str, Any]
+) -> None:
+    before = video(engine)
+
+    reply = three.post(path, data=data, headers={"Origin": "https://attacker.example"})
+
+    assert reply.status_code == 403
+    assert video(engine) == before
+    assert queued(engine) == []
 
 
 def test_an_empty_library_says_how_to_fill_it(own_client: FlaskClient) -> None:

@@ -16,7 +16,7 @@ from app.errors import BadRequestError
 from app.uploads import SPARE_BYTES, TooLargeError, receive, safe_name
 from app.web import create_app
 from tests.keeping import add_source
-from tests.web.serving import served
+from tests.web.serving import Server, served
 
 BODY = b"not really a video"
 MEGABYTE = 10**6
@@ -172,6 +172,17 @@ def test_what_announces_no_size_is_cut_off_at_the_limit(folder: Path) -> None:
     assert files(folder) == {}
 
 
+def test_what_a_killed_process_left_is_swept_away(folder: Path) -> None:
+    left, arriving = folder / ".1.upload", folder / ".2.upload"
+    for path in (left, arriving):
+        path.write_bytes(b"half")
+    os.utime(left, (0, 0))
+
+    receive(folder, "a.mp4", BytesIO(b"1"), size_bytes=1, most_bytes=10)
+
+    assert sorted(files(folder)) == [".2.upload", "a.mp4"]
+
+
 def test_what_ends_too_early_leaves_nothing(folder: Path) -> None:
     with pytest.raises(BadRequestError, match="did not arrive as a whole"):
         receive(folder, "a.mp4", BytesIO(b"half"), size_bytes=8, most_bytes=10)
@@ -246,6 +257,15 @@ def test_uploads_of_one_client_are_limited_by_the_minute(
     assert sorted(files(folder)) == ["clip.mp4"]
 
 
+def test_another_site_can_upload_nothing(uploader: FlaskClient, folder: Path) -> None:
+    headers = {"Origin": "https://attacker.example"}
+
+    reply = uploader.put("/library/uploads/clip.mp4", data=BODY, headers=headers)
+
+    assert reply.status_code == 403
+    assert files(folder) == {}
+
+
 def test_without_the_setting_nothing_is_taken_or_offered(client: FlaskClient) -> None:
     assert put(client, "clip.mp4").status_code == 404
     assert client.post("/library/uploads/").status_code == 404
@@ -261,50 +281,43 @@ def test_the_page_offers_uploads_with_their_limit(uploader: FlaskClient) -> None
 
 
 @pytest.fixture
-def port(uploader: FlaskClient) -> Iterator[int]:
+def upload_server(uploader: FlaskClient) -> Iterator[Server]:
     with served(uploader.application) as server:
-        yield server.port
+        yield server
 
 
-def send(port: int, request: bytes) -> bytes:
-    """Sends bytes as they are, hangs up, returns what was answered until then."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: connection.recv(65536), b""))
+HEAD = "PUT /library/uploads/a.mp4 HTTP/1.1\r\nHost: localhost\r\n"
 
 
 def test_an_upload_that_is_broken_off_leaves_nothing(
-    port: int, folder: Path, engine: Engine
+    upload_server: Server, folder: Path, engine: Engine
 ) -> None:
-    head = b"PUT /library/uploads/a.mp4 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
-
-    send(port, head + b"only this")
+    with socket.create_connection(("127.0.0.1", upload_server.port), timeout=20) as connection:
+        connection.sendall(f"{HEAD}Content-Length: 1000\r\n\r\nonly this".encode())
+        connection.shutdown(socket.SHUT_WR)
+        # The server hangs up, too.
+        assert connection.recv(1) == b""
 
     assert files(folder) == {}
     assert queued(engine) == []
 
 
-def test_an_upload_in_chunks_arrives_as_a_whole(port: int, folder: Path) -> None:
-    head = b"PUT /library/uploads/a.mp4 HTTP/1.1\r\nHost: localhost\r\n"
-    chunks = (
-        b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n"
-    )
+def test_an_upload_in_chunks_arrives_as_a_whole(upload_server: Server, folder: Path) -> None:
+    chunks = b"3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n"
 
-    answer = send(port, head + chunks)
+    answer = upload_server.request(f"{HEAD}Transfer-Encoding: chunked\r\n\r\n", chunks)
 
-    assert b" 201 " in answer.partition(b"\r\n")[0]
+    assert answer.status == 201
     assert files(folder) == {"a.mp4": b"abcdef"}
 
 
-def test_an_upload_in_chunks_is_limited_as_well(port: int, folder: Path) -> None:
-    head = b"PUT /library/uploads/a.mp4 HTTP/1.1\r\nHost: localhost\r\n"
+def test_an_upload_in_chunks_is_limited_as_well(upload_server: Server, folder: Path) -> None:
     size = MEGABYTE + 1
-    body = b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
+    chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (size, bytes(size))
 
-    answer = send(port, head + body % (size, bytes(size)))
+    answer = upload_server.request(f"{HEAD}Transfer-Encoding: chunked\r\n\r\n", chunks)
 
-    assert b" 413 " in answer.partition(b"\r\n")[0]
+    assert answer.status == 413
     assert files(folder) == {}
 
 

@@ -86,9 +86,8 @@ function count(changed) {
     all.checked = number === boxes().length;
     all.indeterminate = number > 0 && !all.checked;
   }
-  const said = document.querySelector(".chosen-count");
-  if (said) {
-    said.textContent = number ? `${number} selected` : "";
+  for (const place of document.querySelectorAll("#chosen-said, .chosen-count")) {
+    place.textContent = `${number} selected`;
   }
 }
 

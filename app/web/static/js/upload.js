@@ -168,8 +168,10 @@ document.addEventListener("change", (event) => {
 });
 
 document.addEventListener("shown", () => {
-  if (rows && section()) {
-    list();
+  if (!running && !waiting.length) {
+    rows = null; // What is done has been seen.
+  } else if (section()) {
+    list().hidden = false;
   }
 });
 
