@@ -293,6 +293,43 @@ class Video(Answer):
     files: list[str]
 
 
+class Scene(Answer):
+    """A scene, and the frame in its middle."""
+
+    scene_no: int
+    start_s: Seconds
+    end_s: Seconds
+    frame_no: int
+    thumbnail_url: str
+
+
+class Scenes(Answer):
+    """The scenes of a video, in their order."""
+
+    scenes: list[Scene]
+
+
+class LinesQuery(Parameters):
+    """What is looked for in the subtitles."""
+
+    q: Words = Field("", description='Keywords as in a web search: "a phrase", or, -not.')
+
+
+class Line(Answer):
+    """A line of the subtitles."""
+
+    start_s: Seconds
+    end_s: Seconds
+    said: str
+    is_match: bool = Field(description="Whether it has the keywords that were given.")
+
+
+class Lines(Answer):
+    """The subtitles of a video, in their order."""
+
+    lines: list[Line]
+
+
 class SimilarVideo(Answer):
     """A video that shows what another one shows; the scene is where it does so most."""
 

@@ -396,3 +396,32 @@ def test_a_part_of_a_form_without_a_name_is_refused(client: FlaskClient) -> None
     reply = client.post("/api/search", data=part, content_type="multipart/form-data; boundary=x")
 
     assert reply.status_code == 400
+
+
+def test_the_scenes_of_a_video_come_in_order_with_their_pictures(client: FlaskClient) -> None:
+    answer = client.get("/api/videos/4/scenes").json
+
+    assert answer is not None
+    scenes = answer["scenes"]
+    assert [(scene["scene_no"], scene["start_s"], scene["end_s"]) for scene in scenes] == [
+        (0, 0, 5),
+        (1, 5, 10),
+    ]
+    assert client.get(scenes[1]["thumbnail_url"]).status_code == 200
+
+
+def test_the_lines_of_a_video_say_which_match(engine: Engine, own_client: FlaskClient) -> None:
+    fill(engine, videos=1)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO subtitles (video_id, line_no, scene_no, start_s, end_s, said) "
+                "VALUES (1, 0, 0, 1, 2, 'good morning'), (1, 1, 0, 3, 4, 'good night')"
+            )
+        )
+
+    answer = own_client.get("/api/videos/1/lines", query_string={"q": "night"}).json
+
+    assert answer is not None
+    lines = [(line["said"], line["start_s"], line["is_match"]) for line in answer["lines"]]
+    assert lines == [("good morning", 1, False), ("good night", 3, True)]

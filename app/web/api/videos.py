@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import Response, abort, url_for
 
-from app import catalog, related
+from app import catalog, related, watching
 from app.catalog import VideoCard
-from app.edits import Change, apply_edits, fields_of_video, read_value
+from app.edits import Change, apply_edits, fields_of_video, read_value, storable
 from app.errors import BadRequestError
 from app.removal import remove_videos
 from app.web import schemas
@@ -78,6 +78,41 @@ def remove(video_id: int) -> Response:
     if not remove_videos(library(), [video_id]):
         abort(HTTPStatus.NOT_FOUND, f"there is no video {video_id}")
     return Response(status=HTTPStatus.NO_CONTENT)
+
+
+@blueprint.get(f"/api/videos/{VIDEO_ID}/scenes")
+@contract.validate(
+    operation_id="scenes",
+    resp=answers(schemas.Scenes, HTTPStatus.NOT_FOUND),
+    tags=["videos"],
+    path_parameter_descriptions=ID,
+)
+def scenes(video_id: int) -> schemas.Scenes:
+    """The scenes of a video, in their order."""
+    indexed_at = fields_of_video(library(), video_id)["indexed_at"]
+    return schemas.Scenes(
+        scenes=[
+            schemas.Scene(
+                **asdict(scene), thumbnail_url=thumbnail_url(video_id, scene.frame_no, indexed_at)
+            )
+            for scene in watching.scenes(library(), video_id)
+        ]
+    )
+
+
+@blueprint.get(f"/api/videos/{VIDEO_ID}/lines")
+@contract.validate(
+    operation_id="lines",
+    resp=answers(schemas.Lines, HTTPStatus.NOT_FOUND),
+    tags=["videos"],
+    path_parameter_descriptions=ID,
+)
+def lines(video_id: int, query: schemas.LinesQuery) -> schemas.Lines:
+    """What is said in a video, line by line."""
+    fields_of_video(library(), video_id)
+    said = [storable(query.q, "q")] if query.q else []
+    found = watching.lines(library(), video_id, said)
+    return schemas.Lines(lines=[schemas.Line(**asdict(line)) for line in found])
 
 
 @blueprint.get(f"/api/videos/{VIDEO_ID}/similar")
