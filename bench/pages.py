@@ -64,8 +64,12 @@ class Page:
 
 @dataclass(frozen=True)
 class Figures:
-    """How long a page takes, and how large it is at most."""
+    """How long a page takes, and how large it is at most.
 
+    On a machine that does other work besides, the least is nearest to what the page itself takes.
+    """
+
+    least_ms: float
     p50_ms: float
     p99_ms: float
     largest_bytes: int
@@ -165,8 +169,8 @@ def measure(
         if answer.status_code != 200:
             raise SystemExit(f"{address} answers {answer.status_code}: {answer.text[:300]}")
         largest = max(largest, size)
-    p50, p99 = np.percentile(1000 * np.array(seconds[warm_up:]), [50, 99])
-    return Figures(float(p50), float(p99), largest)
+    least, p50, p99 = np.percentile(1000 * np.array(seconds[warm_up:]), [0, 50, 99])
+    return Figures(float(least), float(p50), float(p99), largest)
 
 
 def report(
@@ -178,14 +182,14 @@ def report(
         engine, Settings(questions_per_minute=UNLIMITED, uploads_per_minute=UNLIMITED, token=None)
     ).test_client()
     numbers = count()
-    show("| page | p50, ms | p99, ms | KiB |")
-    show("| --- | ---: | ---: | ---: |")
+    show("| page | least, ms | p50, ms | p99, ms | KiB |")
+    show("| --- | ---: | ---: | ---: | ---: |")
     for page in PAGES:
         if wanted in page.name:
             figures = measure(client, page, times, videos, numbers)
             show(
-                f"| {page.name} | {figures.p50_ms:.0f} | {figures.p99_ms:.0f} "
-                f"| {figures.largest_bytes / 1024:.0f} |"
+                f"| {page.name} | {figures.least_ms:.0f} | {figures.p50_ms:.0f} "
+                f"| {figures.p99_ms:.0f} | {figures.largest_bytes / 1024:.0f} |"
             )
 
 
