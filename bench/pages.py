@@ -18,7 +18,6 @@ from pathlib import Path
 from urllib.parse import quote_plus
 
 import numpy as np
-from flask import Flask
 from flask.testing import FlaskClient
 from pgvector import HalfVector
 from sqlalchemy import Engine, text
@@ -65,8 +64,12 @@ class Page:
 
 @dataclass(frozen=True)
 class Figures:
-    """How long a page takes, and how large it is at most."""
+    """How long a page takes, and how large it is at most.
 
+    On a machine that does other work besides, the least is nearest to what the page itself takes.
+    """
+
+    least_ms: float
     p50_ms: float
     p99_ms: float
     largest_bytes: int
@@ -114,7 +117,7 @@ PAGES = (
     Page("library, page 100", "/library?page=100"),
     Page("library, a name is searched", "/library?name=video+{n}"),
     Page("library, by date", "/library?by=date"),
-    Page("edit page of a video", "/videos/{video}"),
+    Page("edit page of a video", "/library/{video}"),
     Page("watch page", "/watch/{video}?t=12"),
     Page("watch page with a question", "/watch/{video}?t=12&q={words}"),
     Page("thumbnail", "/thumbnails/{video}/{frame}"),
@@ -135,11 +138,11 @@ PAGES = (
 )
 
 
-def address_of_page(client: FlaskClient, page: Page, n: int) -> str:
+def address_of_page(client: FlaskClient, page: Page, n: int, videos: int) -> str:
     """The address that is asked for at the nth time; raises AssertionError where no link is."""
     address = page.address.format(
         words=quote_plus(words_of(n)),
-        video=1 + n % (WITH_THUMBNAILS - 1),
+        video=1 + n % min(videos, WITH_THUMBNAILS),
         frame=n % FRAMES_PER_VIDEO,
         c=n % 10,
         n=n % 997,
@@ -151,45 +154,43 @@ def address_of_page(client: FlaskClient, page: Page, n: int) -> str:
     return unescape(found[1])
 
 
-def measure(client: FlaskClient, page: Page, times: int, numbers: Iterator[int]) -> Figures | None:
-    """Ask for a page so many times; None where there is no such page."""
+def measure(
+    client: FlaskClient, page: Page, times: int, videos: int, numbers: Iterator[int]
+) -> Figures:
+    """Ask for a page so many times; raises SystemExit where one is not answered."""
     seconds, largest = [], 0
-    warm_up = 3
+    warm_up = min(3, times - 1)
     for _ in range(warm_up + times):
-        address = address_of_page(client, page, next(numbers))
+        address = address_of_page(client, page, next(numbers), videos)
         started = time.perf_counter()
         answer = client.get(address)
         size = len(answer.data)
         seconds.append(time.perf_counter() - started)
-        if answer.status_code == 404:
-            return None
         if answer.status_code != 200:
             raise SystemExit(f"{address} answers {answer.status_code}: {answer.text[:300]}")
         largest = max(largest, size)
-    p50, p99 = np.percentile(1000 * np.array(seconds[warm_up:]), [50, 99])
-    return Figures(float(p50), float(p99), largest)
+    least, p50, p99 = np.percentile(1000 * np.array(seconds[warm_up:]), [0, 50, 99])
+    return Figures(float(least), float(p50), float(p99), largest)
 
 
-def report(app: Flask, times: int, wanted: str, show: Callable[[str], None]) -> None:
+def report(
+    engine: Engine, videos: int, times: int, wanted: str, show: Callable[[str], None]
+) -> None:
     """Show a row for each page whose name has the wanted text."""
-    client = app.test_client()
+    # One client asks more than people do.
+    client = create_app(
+        engine, Settings(questions_per_minute=UNLIMITED, uploads_per_minute=UNLIMITED, token=None)
+    ).test_client()
     numbers = count()
-    show("| page | p50, ms | p99, ms | KiB |")
-    show("| --- | ---: | ---: | ---: |")
+    show("| page | least, ms | p50, ms | p99, ms | KiB |")
+    show("| --- | ---: | ---: | ---: | ---: |")
     for page in PAGES:
-        if wanted in page.name and (figures := measure(client, page, times, numbers)):
+        if wanted in page.name:
+            figures = measure(client, page, times, videos, numbers)
             show(
-                f"| {page.name} | {figures.p50_ms:.0f} | {figures.p99_ms:.0f} "
-                f"| {figures.largest_bytes / 1024:.0f} |"
+                f"| {page.name} | {figures.least_ms:.0f} | {figures.p50_ms:.0f} "
+                f"| {figures.p99_ms:.0f} | {figures.largest_bytes / 1024:.0f} |"
             )
-
-
-def application(engine: Engine) -> Flask:
-    """The page without the limits that keep one client from asking so much."""
-    return create_app(
-        engine,
-        Settings(questions_per_minute=UNLIMITED, uploads_per_minute=UNLIMITED, token=None),
-    )
 
 
 def main() -> None:
@@ -206,7 +207,7 @@ def main() -> None:
     store(engine, drawn)
     furnish(engine, drawn)
     print(f"\n{platform.processor() or platform.machine()}, {given.frames:,} frames\n")
-    report(application(engine), given.times, given.page, print)
+    report(engine, drawn.videos, given.times, given.page, print)
 
 
 if __name__ == "__main__":

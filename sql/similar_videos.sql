@@ -55,14 +55,15 @@ BEGIN
         n := n * 4;
     END LOOP;
     RETURN QUERY
-        WITH best AS (
+        -- Materialized, or the planner looks a frame's vector up for each row that it is compared with.
+        WITH frame AS MATERIALIZED (
+            SELECT a.no, frame_vector(like_video_id, a.no) AS vector FROM unnest(asked) AS a (no)
+        ),
+        best AS (
             SELECT DISTINCT ON (frame.no, m.video_id)
                 frame.no AS like_frame_no, m.video_id, m.title, m.path, m.scene_no,
                 m.start_s, m.end_s, m.frame_no, m.t_s, 1 - (m.embedding <=> frame.vector) AS fit
-            FROM (
-                SELECT a.no, frame_vector(like_video_id, a.no) AS vector
-                FROM unnest(asked) AS a (no)
-            ) AS frame
+            FROM frame
             CROSS JOIN moments m
             WHERE m.video_id = ANY (candidates)
             ORDER BY frame.no, m.video_id, fit DESC, m.frame_no

@@ -6,7 +6,8 @@ from typing import Any, Self
 from flask import Blueprint, Request, abort
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError
 from pydantic import model_validator as validates
-from spectree import Response, SpecTree
+from spectree import Response, SecurityScheme, SpecTree
+from spectree.models import SecureType, SecuritySchemeData
 from werkzeug.datastructures import FileStorage
 
 from app.errors import BadRequestError
@@ -157,6 +158,7 @@ def _limits(of: dict[str, Any]) -> str:
     return f" of at least {lowest}" if lowest is not None else ""
 
 
+BEARER = SecuritySchemeData(type=SecureType.HTTP, scheme="bearer")
 contract = SpecTree(
     "flask",
     title=TITLE,
@@ -166,6 +168,9 @@ contract = SpecTree(
     nested_naming_strategy=lambda _, child: child,
     validation_error_status=HTTPStatus.BAD_REQUEST.value,
     validation_error_model=Problem,
+    # Where no token is set, none is asked for.
+    security_schemes=[SecurityScheme(name="token", data=BEARER)],
+    security=[{}, {"token": []}],
     # Only what is described; and no pages with scripts from elsewhere.
     mode="strict",
     page_templates={},

@@ -8,8 +8,8 @@ from flask import current_app, url_for
 from app.statement import sql_of
 from app.web.answering import SHOWN, to_rank
 from app.web.curl import curl
+from app.web.inputs import SearchQuery
 from app.web.question import Given
-from app.web.schemas import SearchQuery
 
 
 @dataclass(frozen=True)

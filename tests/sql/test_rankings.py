@@ -303,6 +303,19 @@ def test_the_most_similar_videos_show_what_this_one_shows(databases: Databases) 
 
 
 @pytest.mark.usefixtures("filled")
+def test_similar_videos_look_up_each_vector_that_they_ask_once(filled_engine: Engine) -> None:
+    with filled_engine.connect() as connection:
+        connection.execute(text("SET LOCAL track_functions = 'all'"))
+        connection.execute(text("SELECT count(*) FROM similar_videos(1, 5)"))
+        calls = connection.execute(
+            text("SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = 'frame_vector'")
+        ).scalar_one()
+
+    # 12 frames to find candidates with, and the same to compare them with; not each of their rows.
+    assert calls <= 2 * 12
+
+
+@pytest.mark.usefixtures("filled")
 def test_all_other_videos_can_be_asked_for(filled_engine: Engine) -> None:
     with filled_engine.connect() as connection:
         ids = connection.execute(text("SELECT video_id FROM similar_videos(1, 1000)")).scalars()

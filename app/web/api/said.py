@@ -3,14 +3,14 @@
 from dataclasses import asdict
 
 from app.said import find_said
-from app.web import schemas
+from app.web import inputs, schemas
 from app.web.contract import answers, blueprint, contract
 from app.web.question import library
 
 
 @blueprint.get("/api/said")
 @contract.validate(operation_id="said", resp=answers(schemas.SaidLines), tags=["search"])
-def said(query: schemas.SaidQuery) -> schemas.SaidLines:
+def said(query: inputs.SaidQuery) -> schemas.SaidLines:
     """The lines of subtitles that match keywords, best first, and when they are said."""
     lines, total = find_said(
         library(),

@@ -13,7 +13,7 @@ from app.questions import keep_picture
 from app.search import Hit
 from app.suggestions import suggest
 from app.typed_filters import split_off
-from app.web import rates, schemas
+from app.web import inputs, rates, schemas
 from app.web.contract import answers, blueprint, contract, form_only
 from app.web.media import thumbnail_url
 from app.web.question import SINGLE, Given, library, picture_of
@@ -23,7 +23,7 @@ from app.web.question import SINGLE, Given, library, picture_of
 @contract.validate(
     operation_id="search", resp=answers(schemas.SearchAnswer, HTTPStatus.CONFLICT), tags=["search"]
 )
-def search(query: schemas.SearchQuery) -> schemas.SearchAnswer:
+def search(query: inputs.SearchQuery) -> schemas.SearchAnswer:
     """The scenes that answer a question, best first."""
     return _answered(query, query.image)
 
@@ -34,7 +34,7 @@ def search(query: schemas.SearchQuery) -> schemas.SearchAnswer:
     resp=answers(schemas.SearchAnswer, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     tags=["search"],
 )
-def ask(json: schemas.SearchQuery, form: schemas.SearchForm) -> schemas.SearchAnswer:
+def ask(json: inputs.SearchQuery, form: inputs.SearchForm) -> schemas.SearchAnswer:
     """The same for a question in JSON, or in a form, which may have a picture's file."""
     return _answered(form, "", picture_of(form.image)) if form else _answered(json, json.image)
 
@@ -46,7 +46,7 @@ def ask(json: schemas.SearchQuery, form: schemas.SearchForm) -> schemas.SearchAn
     tags=["search"],
     path_parameter_descriptions={"token": "The token of an answer that was kept."},
 )
-def page(token: UUID, query: schemas.PageQuery) -> schemas.HitsPage:
+def page(token: UUID, query: inputs.PageQuery) -> schemas.HitsPage:
     """Further hits of an answer that was asked for with `keep`."""
     found = paging.page(library(), token, offset=query.offset, limit=query.limit)
     return schemas.HitsPage(hits=[_hit(hit) for hit in found.hits], total=found.total)
@@ -54,7 +54,7 @@ def page(token: UUID, query: schemas.PageQuery) -> schemas.HitsPage:
 
 @blueprint.get("/api/suggestions")
 @contract.validate(operation_id="suggestions", resp=answers(schemas.Suggestions), tags=["search"])
-def suggestions(query: schemas.SuggestionsQuery) -> schemas.Suggestions:
+def suggestions(query: inputs.SuggestionsQuery) -> schemas.Suggestions:
     """What may be meant by the word that is being typed: filters, and values that occur."""
     found = suggest(library(), query.prefix)
     return schemas.Suggestions(suggestions=[schemas.Suggestion(**asdict(one)) for one in found])
@@ -72,13 +72,13 @@ def suggestions(query: schemas.SuggestionsQuery) -> schemas.Suggestions:
     tags=["search"],
     before=form_only,
 )
-def picture(form: schemas.PictureForm) -> schemas.Picture:
+def picture(form: inputs.PictureForm) -> schemas.Picture:
     """Bring a picture to ask with; its key stands for it in further questions."""
     return schemas.Picture(key=keep_picture(library(), form.image.read()))
 
 
 def _answered(
-    query: schemas.Question, key: str, picture: bytes | None = None
+    query: inputs.Question, key: str, picture: bytes | None = None
 ) -> schemas.SearchAnswer:
     given = _given(query, key)
     rates.count(rates.QUESTIONS)
@@ -97,7 +97,7 @@ def _answered(
     )
 
 
-def _given(query: schemas.Question, key: str) -> Given:
+def _given(query: inputs.Question, key: str) -> Given:
     """The same as it would stand in the address of the page, where filters may be typed."""
     words, typed = split_off(query.q)
     said = {name: getattr(query, name) for name in SINGLE} | {"image": key}

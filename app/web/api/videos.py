@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Response, abort, url_for
 
-from app import catalog, related
+from app import catalog, related, watching
 from app.catalog import VideoCard
-from app.edits import Change, apply_edits, fields_of_video, read_value
+from app.edits import Change, apply_edits, fields_of_video, read_value, storable
 from app.errors import BadRequestError
 from app.removal import remove_videos
-from app.web import schemas
+from app.web import inputs, schemas
 from app.web.contract import answers, blueprint, contract, json_only
 from app.web.media import VIDEO_ID, thumbnail_url
 from app.web.question import library
@@ -21,7 +21,7 @@ ID = {"video_id": "The video's number."}
 
 @blueprint.get("/api/videos")
 @contract.validate(operation_id="videos", resp=answers(schemas.VideosPage), tags=["videos"])
-def videos(query: schemas.VideosQuery) -> schemas.VideosPage:
+def videos(query: inputs.VideosQuery) -> schemas.VideosPage:
     """The videos of the library by title, failed ones included."""
     held: dict[str, Any] = {"where": query.where, "filters": query.filter}
     cards = catalog.list_videos(library(), **held, limit=query.limit, offset=query.offset)
@@ -59,7 +59,7 @@ def video(video_id: int) -> schemas.Video:
     path_parameter_descriptions=ID,
     before=json_only,
 )
-def edit(video_id: int, json: schemas.Edits) -> schemas.Video:
+def edit(video_id: int, json: inputs.Edits) -> schemas.Video:
     """Set fields of a video; indexing it anew leaves them as they are."""
     fields_of_video(library(), video_id)
     apply_edits(library(), [(video_id, _changes(json))])
@@ -80,6 +80,41 @@ def remove(video_id: int) -> Response:
     return Response(status=HTTPStatus.NO_CONTENT)
 
 
+@blueprint.get(f"/api/videos/{VIDEO_ID}/scenes")
+@contract.validate(
+    operation_id="scenes",
+    resp=answers(schemas.Scenes, HTTPStatus.NOT_FOUND),
+    tags=["videos"],
+    path_parameter_descriptions=ID,
+)
+def scenes(video_id: int) -> schemas.Scenes:
+    """The scenes of a video, in their order."""
+    indexed_at = fields_of_video(library(), video_id)["indexed_at"]
+    return schemas.Scenes(
+        scenes=[
+            schemas.Scene(
+                **asdict(scene), thumbnail_url=thumbnail_url(video_id, scene.frame_no, indexed_at)
+            )
+            for scene in watching.scenes(library(), video_id)
+        ]
+    )
+
+
+@blueprint.get(f"/api/videos/{VIDEO_ID}/lines")
+@contract.validate(
+    operation_id="lines",
+    resp=answers(schemas.Lines, HTTPStatus.NOT_FOUND),
+    tags=["videos"],
+    path_parameter_descriptions=ID,
+)
+def lines(video_id: int, query: inputs.LinesQuery) -> schemas.Lines:
+    """What is said in a video, line by line."""
+    fields_of_video(library(), video_id)
+    said = [storable(query.q, "q")] if query.q else []
+    found = watching.lines(library(), video_id, said)
+    return schemas.Lines(lines=[schemas.Line(**asdict(line)) for line in found])
+
+
 @blueprint.get(f"/api/videos/{VIDEO_ID}/similar")
 @contract.validate(
     operation_id="similar",
@@ -87,7 +122,7 @@ def remove(video_id: int) -> Response:
     tags=["videos"],
     path_parameter_descriptions=ID,
 )
-def similar(video_id: int, query: schemas.RelatedQuery) -> schemas.SimilarVideos:
+def similar(video_id: int, query: inputs.RelatedQuery) -> schemas.SimilarVideos:
     """The videos that show what a video shows, most alike first."""
     fields_of_video(library(), video_id)
     found = related.similar_videos(
@@ -110,7 +145,7 @@ def copies(video_id: int) -> schemas.Copies:
     return schemas.Copies(copies=[schemas.Copy(**asdict(one)) for one in found])
 
 
-def _changes(edits: schemas.Edits) -> list[Change]:
+def _changes(edits: inputs.Edits) -> list[Change]:
     given: dict[str, Any] = edits.model_dump(exclude_unset=True, exclude={"metadata"})
     changes = [read_value(name, value) for name, value in given.items()]
     changes += [read_value(f"metadata.{key}", value) for key, value in edits.metadata.items()]
