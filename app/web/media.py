@@ -115,6 +115,13 @@ def converted(video_id: int) -> ResponseReturnValue:
     """
     path = _path(video_id)
     from_s = seconds("from", 0.0)
+    wanted = request.range
+    if wanted is not None and any(start != 0 for start, _ in wanted.ranges):
+        # A browser that was hung up on would have all of it made again, to pass over what it has.
+        abort(
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+            "A conversion has no ranges of bytes; ask for another second by from=SECONDS.",
+        )
     response = Response(mimetype="video/mp4")
     if request.method != "HEAD":
         with _refusals("converted"):

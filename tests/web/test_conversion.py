@@ -109,6 +109,18 @@ def test_the_headers_alone_start_no_conversion(
     assert reply.mimetype == "video/mp4"
 
 
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [("bytes=0-", 200), ("bytes=0-0", 200), ("bytes=9-", 416), ("bytes=-9", 416)],
+)
+def test_a_conversion_cannot_be_taken_up_at_a_byte(
+    own_client: FlaskClient, set_file: SetFile, old_clip: Path, asked: str, status: int
+) -> None:
+    reply = own_client.get(f"{set_file(old_clip)}/converted", headers={"Range": asked})
+
+    assert reply.status_code == status
+
+
 @pytest.mark.parametrize("second", ["-1", "nan", "1e3", "later"])
 def test_what_is_no_second_is_explained(
     own_client: FlaskClient, set_file: SetFile, old_clip: Path, second: str

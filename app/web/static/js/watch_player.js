@@ -19,6 +19,7 @@ export class Player extends EventTarget {
     this.from = from ? Number(from) : 0;
     this.isConverted = from !== "";
     this.wanted = null;
+    this.isPlaying = false;
 
     const listen = (names, handler) => {
       for (const name of names) {
@@ -30,6 +31,9 @@ export class Player extends EventTarget {
     listen(["playing"], () => (this.problem.textContent = ""));
     listen(["error"], () => this.#fail());
     listen(["ended"], () => this.#goOn());
+    // An error pauses a video as well, but is not what people want.
+    listen(["play"], () => (this.isPlaying = true));
+    listen(["pause"], () => (this.isPlaying &&= this.video.error !== null));
   }
 
   get time() {
@@ -87,17 +91,20 @@ export class Player extends EventTarget {
     return false;
   }
 
-  /** Dragging along the timeline begins one conversion, not one at each place on the way. */
-  #convertFrom(time) {
+  /**
+   * Dragging along the timeline begins one conversion, not one at each place on the way. One that
+   * may wait begins when people play the video, unless it is played already.
+   */
+  #convertFrom(time, plays = !this.video.paused || this.video.ended, mayWait = false) {
     this.wanted = time;
     clearTimeout(this.later);
     this.later = setTimeout(() => {
-      const wasPaused = this.video.paused && !this.video.ended;
       this.isConverted = true;
       this.from = time;
       this.wanted = null;
+      this.video.preload = mayWait && !plays ? "none" : "metadata";
       this.video.src = `${this.video.dataset.converted}?from=${time.toFixed(3)}`;
-      if (!wasPaused) {
+      if (plays) {
         this.play();
       }
       this.#tell("rested");
@@ -113,7 +120,7 @@ export class Player extends EventTarget {
   /** A conversion that was given up on the way, as one of a viewer who paused, is taken up again. */
   #goOn() {
     if (this.isConverted && this.time < this.length - 2 && this.video.currentTime > 1) {
-      this.#convertFrom(this.time);
+      this.#convertFrom(this.time, true);
     }
   }
 
@@ -123,8 +130,9 @@ export class Player extends EventTarget {
       return; // Released.
     }
     const reached = this.video.currentTime;
-    if (this.isConverted && reached > 1) {
-      this.#convertFrom(this.time);
+    if (this.isConverted && reached > 0) {
+      // It was hung up on, because people paused for long: there is no hurry until they play it.
+      this.#convertFrom(this.time, this.isPlaying, true);
       return;
     }
     const reason = await whyNot(source);
@@ -139,7 +147,7 @@ export class Player extends EventTarget {
       this.problem.textContent = "This browser cannot play the file; it is being converted.";
       document.getElementById("convert")?.remove();
       const start = Number(/#t=([0-9.]+)/.exec(source)?.[1] ?? 0);
-      this.#convertFrom(reached || start);
+      this.#convertFrom(reached || start, this.isPlaying);
     }
   }
 }
