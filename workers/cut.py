@@ -25,6 +25,9 @@ CONTAINERS = ("mov", "matroska", "mpegts", "flv")
 VIDEO_CODECS = ("h264", "hevc", "av1", "vp9", "mpeg4")
 SOUND_CODECS = ("aac", "mp3", "ac3", "eac3", "opus", "alac")
 
+_SLIP_S = 0.001
+"""By how much the stamps of sound and pictures may differ by rounding alone."""
+
 _WHOLE = {"movflags": "faststart"}
 _BEFORE_S = 0.5
 """How long before the start of a clip to begin reading, in seconds."""
@@ -139,7 +142,8 @@ class _Copying:
         self._key_pts = key_pts
         assert self._video.time_base is not None
         self._start = key_pts * self._video.time_base
-        self._end_s = end_s
+        begins_s = (cast(int | None, source.start_time) or 0) / av.time_base
+        self._length_s = end_s - (float(self._start) - begins_s)
         self._copies = {
             stream.index: clip.add_stream_from_template(cast(Any, stream)) for stream in streams
         }
@@ -159,7 +163,7 @@ class _Copying:
         is_video = packet.stream_index == self._video.index
         assert packet.dts is not None
         dts_s = float(packet.dts * packet.time_base - self._start)
-        if dts_s >= self._end_s - float(self._start) + self._source_start_s:
+        if dts_s >= self._length_s:
             self._waits_for_more.discard(packet.stream_index)
             return
         if is_video and packet.pts == self._key_pts:
@@ -167,14 +171,10 @@ class _Copying:
         # Pictures shown before the key frame need others that are not there.
         if is_video and (not self._has_begun or (packet.pts or 0) < self._key_pts):
             return
-        if not is_video and dts_s < -0.001:
+        if not is_video and dts_s < -_SLIP_S:
             return
         shift = round(self._start / packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts -= shift
         packet.stream = self._copies[packet.stream_index]
         self._clip.mux(packet)
-
-    @property
-    def _source_start_s(self) -> float:
-        return (cast(int | None, self._source.start_time) or 0) / av.time_base
