@@ -125,6 +125,16 @@ def test_arrow_keys_step_through_the_hits_and_back_returns(page: Page, kept: str
     assert page.url.split("&t=")[0].split("?")[0] == second.split("?")[0]
 
 
+def test_a_mark_on_the_timeline_leads_to_its_hit(page: Page, kept: str) -> None:
+    page.goto(kept)
+    mark = page.get_by_role("group", name="Hits in this video").get_by_role("link").last
+    name = mark.get_attribute("aria-label") or ""
+
+    mark.click()
+
+    expect(page.locator("#summary")).to_contain_text(f"{name.split(' at ')[0]} of")
+
+
 def test_letters_move_through_the_video(page: Page, kept: str) -> None:
     page.goto(kept)
     slider = page.get_by_role("slider")
