@@ -105,6 +105,8 @@ class Question:
             wrong.append(f"the gap is {self.gap_s:g} s; it must be above 0")
         if self.min_similarity is not None and self.keywords.strip():
             wrong.append("keywords have no similarity; leave out either them or the least one")
+        if self.said and self.group == "frame":
+            wrong.append("what is said is found by scenes; leave out the grouping by frames")
         if self.then.strip():
             if not self.is_seen:
                 wrong.append("a sequence needs words for what comes first and what follows")

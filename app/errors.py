@@ -16,6 +16,10 @@ class NotFoundError(BadRequestError):
     """What the question names is not there, or not any more."""
 
 
+class FilterError(BadRequestError):
+    """The filter cannot be read."""
+
+
 class DatabaseUnavailableError(SceneqlError):
     """No Postgres answers at the configured address."""
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
-from app.errors import BadRequestError
+from app.errors import FilterError
 from app.models import Video
 
 MAX_LENGTH = 2000
@@ -55,16 +55,14 @@ TOKEN = re.compile(
 def video_filter(text: str | None) -> ColumnElement[bool]:
     """The condition on `videos` that a filter states; no filter, or an empty one, holds for all.
 
-    Raises BadRequestError with one line that says where it is broken and what belongs there.
+    Raises FilterError with one line that says where it is broken and what belongs there.
     """
     if text is None or not text.strip():
         return true()
     if "\0" in text:
-        raise BadRequestError("the filter has a NUL character, which no value can have")
+        raise FilterError("the filter has a NUL character, which no value can have")
     if len(text) > MAX_LENGTH:
-        raise BadRequestError(
-            f"the filter has {len(text)} characters; at most {MAX_LENGTH} are read"
-        )
+        raise FilterError(f"the filter has {len(text)} characters; at most {MAX_LENGTH} are read")
     return _Parser(_tokens(text)).parse()
 
 
@@ -85,10 +83,8 @@ def _tokens(text: str) -> list[_Token]:
         if match is None or match.lastgroup is None:
             rest = text[place:].strip()
             if rest[0] in "\"'":
-                raise BadRequestError(
-                    f"the filter has an opening {rest[0]} without its closing one"
-                )
-            raise BadRequestError(f"the filter cannot be read from {rest[:20]!r} on")
+                raise FilterError(f"the filter has an opening {rest[0]} without its closing one")
+            raise FilterError(f"the filter cannot be read from {rest[:20]!r} on")
         word = match[match.lastgroup]
         if match.lastgroup == "quoted":
             word = re.sub(r"\\(.)", r"\1", word[1:-1])
@@ -108,9 +104,7 @@ class _Parser:
     def parse(self) -> ColumnElement[bool]:
         condition = self.alternatives()
         if (token := self.peek()) is not None:
-            raise BadRequestError(
-                f"the filter goes on with {token.text!r}: write 'and' or 'or' first"
-            )
+            raise FilterError(f"the filter goes on with {token.text!r}: write 'and' or 'or' first")
         return condition
 
     def alternatives(self) -> ColumnElement[bool]:
@@ -128,7 +122,7 @@ class _Parser:
     def negation(self) -> ColumnElement[bool]:
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise BadRequestError(f"the filter is nested more than {MAX_DEPTH} deep")
+            raise FilterError(f"the filter is nested more than {MAX_DEPTH} deep")
         condition = self.one_condition()
         self.depth -= 1
         return condition
@@ -155,7 +149,7 @@ class _Parser:
             return field.is_one_of(values)
         operator = self.next(f"=, !=, <, >, <=, >= or in after {name}")
         if operator.kind != "operator" or operator.text in "(),":
-            raise BadRequestError(
+            raise FilterError(
                 f"the filter has {operator.text!r} after {name}; write =, !=, <, >, <=, >= or in"
             )
         return field.compared(operator.text, self.value())
@@ -163,7 +157,7 @@ class _Parser:
     def value(self) -> str:
         token = self.next("a value")
         if token.kind == "operator":
-            raise BadRequestError(
+            raise FilterError(
                 f"the filter has {token.text!r} where a value belongs; quote it if it is the value"
             )
         return token.text
@@ -174,7 +168,7 @@ class _Parser:
     def next(self, wanted: str) -> _Token:
         token = self.peek()
         if token is None:
-            raise BadRequestError(f"the filter ends where {wanted} belongs")
+            raise FilterError(f"the filter ends where {wanted} belongs")
         self.place += 1
         return token
 
@@ -196,7 +190,7 @@ class _Parser:
         if not self.take_operator(text):
             token = self.peek()
             found = repr(token.text) if token else "its end"
-            raise BadRequestError(f"the filter has {found} where {text!r} belongs")
+            raise FilterError(f"the filter has {found} where {text!r} belongs")
 
 
 class _Field(Protocol):
@@ -226,9 +220,9 @@ class _Number(_Scalar):
     def read(self, value: str) -> object:
         number = _number(value)
         if number is None:
-            raise BadRequestError(f"{self.name} is a number, not {value!r}")
+            raise FilterError(f"{self.name} is a number, not {value!r}")
         if abs(number) > LARGEST_NUMBER:
-            raise BadRequestError(f"{self.name} is never as large as {value[:30]}")
+            raise FilterError(f"{self.name} is never as large as {value[:30]}")
         return number
 
 
@@ -237,7 +231,7 @@ class _Time(_Scalar):
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            raise BadRequestError(
+            raise FilterError(
                 f"{self.name} is a date such as 2026-01-31 or '2026-01-31 18:00', not {value!r}"
             ) from None
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -269,7 +263,7 @@ class _Tags:
             return has_tag
         if operator == "!=":
             return not_(has_tag)
-        raise BadRequestError(f"tags have no order; write tags = {value} or tags in (...)")
+        raise FilterError(f"tags have no order; write tags = {value} or tags in (...)")
 
     def is_one_of(self, values: list[str]) -> ColumnElement[bool]:
         overlaps: ColumnElement[bool] = self.column.bool_op("&&")(literal(values, ARRAY(Text)))
@@ -289,7 +283,7 @@ def _field(name: str) -> _Field:
         return _Time(name, COLUMNS[name])
     if name == "tags":
         return _Tags(COLUMNS[name])
-    raise BadRequestError(f"the filter knows no field {name!r}; there are {', '.join(FIELDS)}")
+    raise FilterError(f"the filter knows no field {name!r}; there are {', '.join(FIELDS)}")
 
 
 def _compare(column: ColumnElement[Any], operator: str, value: object) -> ColumnElement[bool]:

@@ -57,18 +57,6 @@ class Hit:
     indexed_at: datetime
     then: Then | None = None
 
-    @property
-    def can_be_cut(self) -> bool:
-        """Whether the hit was found by its looks alone, so that a cut-off may leave it out."""
-        return self.matched_by == ("picture",)
-
-    def stands_out(self, min_z: float | None) -> bool:
-        """Whether a cut-off leaves the hit in; with what follows, both have to stand out."""
-        if min_z is None or not self.can_be_cut:
-            return True
-        scores = [self.z] if self.then is None else [self.z, self.then.z]
-        return all(z is None or z >= min_z for z in scores)
-
 
 @dataclass(frozen=True)
 class Answer:

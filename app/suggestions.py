@@ -63,10 +63,8 @@ def _names(engine: Engine, start: str, minus: str) -> tuple[Suggestion, ...]:
     ours = [
         Suggestion(f"{minus}{name}:", kind.what, is_name=True)
         for name, kind in KINDS.items()
-        if name.startswith(start)
+        if name.startswith(start) and not (minus and name == SAID)
     ]
-    if SAID.startswith(start) and not minus:
-        ours.append(Suggestion(f"{SAID}:", "scenes in which that is said", is_name=True))
     keys_of = select(func.jsonb_object_keys(Video.extra).label("key")).subquery()
     videos = func.count().label("videos")
     wanted = (
@@ -81,7 +79,7 @@ def _names(engine: Engine, start: str, minus: str) -> tuple[Suggestion, ...]:
     keys = [
         Suggestion(f"{minus}{row.key}:", "from the metadata", is_name=True, videos=row.videos)
         for row in rows
-        if re.fullmatch(r"[^\W\d_][\w.-]*", row.key) and row.key.lower() not in {*KINDS, SAID}
+        if re.fullmatch(r"[^\W\d_][\w.-]*", row.key) and row.key.lower() not in KINDS
     ]
     return tuple([*ours, *keys][:MOST])
 

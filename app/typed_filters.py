@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, literal, not_, or_, true
+from sqlalchemy import ColumnElement, and_, func, literal, not_, or_, select, true
 
 from app.errors import BadRequestError
-from app.models import Video
+from app.models import Scene, Video
 
 MOST = 30
 MAX_LENGTH = 300
@@ -61,7 +61,7 @@ class TypedFilter:
         value = value.replace('"', " ").strip()
         if not value:
             raise BadRequestError(f"{name}: has no value; write one, as in {name}:{_example(name)}")
-        if name.lower() in KINDS or name.lower() == SAID:
+        if name.lower() in KINDS:
             name = name.lower()
         found = cls(name, value, bool(match["minus"]))
         found.condition()
@@ -69,10 +69,8 @@ class TypedFilter:
 
     def condition(self) -> ColumnElement[bool]:
         """What has to hold for a row of `videos`; raises BadRequestError."""
-        if self.name == SAID:
-            if self.is_negated:
-                raise BadRequestError('said: cannot be turned round; write said:"words -unwanted"')
-            return true()
+        if self.name == SAID and self.is_negated:
+            raise BadRequestError('said: cannot be turned round; write said:"words -unwanted"')
         kind = KINDS.get(self.name)
         holds = kind.condition(self.value) if kind else _metadata(self.name, self.value)
         # Where nothing is known a comparison is unknown; its opposite means "all the others".
@@ -101,8 +99,6 @@ def conditions(filters: Iterable[str]) -> ColumnElement[bool]:
         raise BadRequestError(f"there are {len(read)} filters; at most {MOST} are read")
     for typed in map(TypedFilter.parse, read):
         kind = KINDS.get(typed.name)
-        if typed.name == SAID:
-            continue
         if typed.is_negated or (kind is not None and kind.all_hold):
             everything.append(typed.condition())
         else:
@@ -160,6 +156,13 @@ def _metadata(name: str, value: str) -> ColumnElement[bool]:
     return func.lower(Video.extra[literal(key)].astext) == value.lower()
 
 
+def _said(value: str) -> ColumnElement[bool]:
+    scene = select(Scene.video_id).where(
+        Scene.video_id == Video.id, Scene.said_words.bool_op("@@")(func.keyword_query(value))
+    )
+    return scene.exists()
+
+
 SAID = "said"
 KINDS = {
     "collection": Kind(_collection, "news", "videos of a collection"),
@@ -168,6 +171,7 @@ KINDS = {
     "before": Kind(_before, "2026-05-01", "recorded before that day", all_hold=True),
     "longer": Kind(_longer, "10m", "longer than that", all_hold=True),
     "shorter": Kind(_shorter, "30s", "shorter than that", all_hold=True),
+    SAID: Kind(_said, "harbour", "scenes in which that is said", all_hold=True),
     "title": Kind(_contains(Video.title), "harbour", "videos with that in their title"),
     "file": Kind(_contains(Video.path), "2026/trip", "videos with that in their path"),
 }

@@ -1,5 +1,6 @@
 """An answer as the page shows it: what stands out first, the rest below, in parts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from uuid import UUID
@@ -55,11 +56,12 @@ class Shown:
         object.__setattr__(self, "by_video", tuple(tuple(hits) for _, hits in groups))
 
     @classmethod
-    def of_page(cls, page: Page, token: UUID, next_offset: int) -> "Shown":
-        """A later part of a kept answer."""
-        placed = (Placed(hit, place) for hit, place in zip(page.hits, page.places, strict=True))
-        following = next_offset if next_offset < page.total else None
-        return cls(token, tuple(placed), page.total, following)
+    def of_page(cls, page: Page, token: UUID, given: Given) -> "Shown":
+        """A later part of a kept answer, of which the page has all that is left."""
+        rest = tuple(Placed(hit, place) for hit, place in zip(page.hits, page.places, strict=True))
+        part = rest[: end_of_part(rest, SHOWN, given)]
+        is_end = len(part) == len(rest)
+        return cls(token, part, page.total, None if is_end else part[-1].place + 1)
 
 
 def to_rank(given: Given) -> Question:
@@ -76,17 +78,18 @@ def shown(engine: Engine, given: Given, limit: int) -> Shown:
     """
     question = to_rank(given)
     answer = search(engine, replace(question, min_z=None))
-    above = [hit for hit in answer.hits if hit.stands_out(question.min_z)]
+    above = [hit for hit in answer.hits if _stands_out(hit, question)]
     best_first = sorted(answer.hits, key=lambda hit: -(hit.z or 0))
     kept = above or best_first[:BELOW_SHOWN]
     placed = tuple(Placed(hit, place) for place, hit in enumerate(kept))
-    zs = tuple(round(hit.z, 2) for hit in answer.hits if hit.z is not None and hit.can_be_cut)
+    end = end_of_part(placed, limit, given) if above else 0
+    zs = tuple(round(_z_of(hit), 2) for hit in answer.hits if _can_be_cut(hit, question))
     return Shown(
         token=keep(engine, kept),
-        hits=placed[:limit] if above else (),
+        hits=placed[:end],
         total=len(above),
-        next_offset=limit if len(above) > limit else None,
-        is_full=len(answer.hits) >= question.limit,
+        next_offset=end if end < len(above) else None,
+        is_full=_count(answer.hits, question) >= question.limit,
         below=() if above else placed,
         zs=zs,
         always=len(answer.hits) - len(zs),
@@ -96,3 +99,37 @@ def shown(engine: Engine, given: Given, limit: int) -> Shown:
         # Told only where nothing was found: then the filter may be why.
         held_videos=0 if answer.hits else count_held(engine, question),
     )
+
+
+def end_of_part(placed: Sequence[Placed], size: int, given: Given) -> int:
+    """Where a part of so many hits ends; grouped by video, no video is torn apart."""
+    end = min(size, len(placed))
+    while (
+        given.group == "video"
+        and 0 < end < len(placed)
+        and placed[end].hit.video_id == placed[end - 1].hit.video_id
+    ):
+        end += 1
+    return end
+
+
+def _count(hits: Sequence[Hit], question: Question) -> int:
+    """How many of what the question's limit is for: videos where videos are ranked, else hits."""
+    if question.group == "video" and not question.keywords and not question.said:
+        return len({hit.video_id for hit in hits})
+    return len(hits)
+
+
+def _can_be_cut(hit: Hit, question: Question) -> bool:
+    """Whether a cut-off may leave the hit out: what keywords found as well stays, as in SQL."""
+    return hit.z is not None and (bool(question.said) or hit.matched_by == ("picture",))
+
+
+def _stands_out(hit: Hit, question: Question) -> bool:
+    return question.min_z is None or not _can_be_cut(hit, question) or _z_of(hit) >= question.min_z
+
+
+def _z_of(hit: Hit) -> float:
+    """How far a hit stands out; with what follows, the lesser of the two."""
+    scores = [hit.z, hit.then.z if hit.then else None]
+    return min((z for z in scores if z is not None), default=0)

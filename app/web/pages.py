@@ -17,18 +17,18 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from app import care, catalog
-from app.asking import FrameKey
-from app.errors import BadRequestError, EmptyIndexError, SceneqlError
+from app.asking import MAX_LIMIT, FrameKey
+from app.errors import BadRequestError, EmptyIndexError, FilterError, SceneqlError
 from app.frames import scene_frames
 from app.paging import page
 from app.questions import keep_picture, kept_picture
 from app.suggestions import suggest
 from app.web import rates
-from app.web.answering import KEPT, SHOWN, Shown, shown
+from app.web.answering import SHOWN, Shown, shown
 from app.web.errors import status_of
 from app.web.fetching import fetch_picture
 from app.web.media import VIDEO_ID, thumbnail_url, type_of_picture
-from app.web.question import Given, library, limit_of, picture_of, read_given, whole_number
+from app.web.question import SINGLE, Given, library, limit_of, picture_of, read_given, whole_number
 
 COVERS_SHOWN = 12
 FAILURES_SHOWN = 50
@@ -64,8 +64,9 @@ def moments() -> ResponseReturnValue:
 @blueprint.post("/")
 def ask() -> ResponseReturnValue:
     """The form with a picture: it is kept, and what is asked becomes a link all the same."""
-    given = read_given()
+    given = _as_typed()
     try:
+        given = read_given()
         picture = picture_of(request.files.get("picture"))
         if picture is None and (address := request.form.get("address", "").strip()):
             rates.count(rates.FETCHES)
@@ -82,13 +83,10 @@ def ask() -> ResponseReturnValue:
 @blueprint.get("/answers/<uuid:token>")
 def more(token: UUID) -> ResponseReturnValue:
     """Further hits of a kept answer as list items, for endless scrolling."""
-    offset = whole_number("offset", 0, lowest=0, highest=KEPT)
-    found = page(library(), token, offset=offset, limit=SHOWN)
-    return render_template(
-        "more.html",
-        given=read_given(),
-        shown=Shown.of_page(found, token, offset + SHOWN),
-    )
+    offset = whole_number("offset", 0, lowest=0, highest=MAX_LIMIT)
+    given = read_given()
+    found = page(library(), token, offset=offset, limit=MAX_LIMIT)
+    return render_template("more.html", given=given, shown=Shown.of_page(found, token, given))
 
 
 @blueprint.get("/suggestions")
@@ -149,11 +147,11 @@ def _beside(error: SceneqlError) -> dict[str, SceneqlError]:
     """Where the page shows a problem: at the question if that is at fault, else as its answer."""
     if not isinstance(error, BadRequestError):
         return {"problem": error}
-    is_filter = str(error).startswith("the filter")
-    return {"where_problem" if is_filter else "question_problem": error}
+    return {"where_problem" if isinstance(error, FilterError) else "question_problem": error}
 
 
 def _as_typed() -> Given:
     """What was typed, where it cannot be read, so that people can mend it."""
     values = request.values
-    return Given(q=values.get("q", ""), where=values.get("where", ""), then=values.get("then", ""))
+    typed = {name: values.get(name, "") for name in ("q", *SINGLE)}
+    return Given(**typed, filter=tuple(values.getlist("filter")))

@@ -64,7 +64,7 @@ class Given:
 
     def is_canonical(self, args: MultiDict[str, str]) -> bool:
         """Whether an address says this question in the shortest way, whatever else it says."""
-        asked = {name: args.getlist(name) for name in args if hasattr(self, name)}
+        asked = {name: args.getlist(name) for name in args if name in vars(self)}
         params = self.params
         return asked == {
             name: value if isinstance(value, list) else [value] for name, value in params.items()
@@ -92,18 +92,20 @@ class Given:
         """What is asked; `picture` takes the place of the key. Raises BadRequestError."""
         if self.image and not re.fullmatch("[0-9a-f]{64}", self.image):
             raise BadRequestError("image is the key of a picture, 64 digits from 0 to f")
-        words_too = one_of("match", self.match, MATCHES) == "all" and not self.then
+        group = one_of("group", self.group, GROUPS)
+        # Words are found in scenes and videos, not in frames.
+        words_too = one_of("match", self.match, MATCHES) == "all" and group != "frame"
         return Question(
             text=self.q,
             image=picture or self.image,
-            weight=int(_number("weight", self.weight, EVEN_WEIGHT)),
+            weight=_percentage("weight", self.weight, EVEN_WEIGHT),
             like=FrameKey.parse(self.like) if self.like else None,
-            keywords=self.q if words_too and not self.like else "",
+            keywords=self.q if words_too and not (self.like or self.then) else "",
             then=self.then,
             gap_s=_number("gap", self.gap, MAX_GAP_S),
             filters=self.filter,
             where=self.where,
-            group=one_of("group", self.group, GROUPS),
+            group=group,
             sort=one_of("sort", self.sort, SORTS),
             min_z=_number("min_z", self.min_z, 0) if self.min_z else None,
             limit=limit,
@@ -174,6 +176,12 @@ def one_of(name: str, given: str, choices: Sequence[_Choice]) -> _Choice:
         if choice == given:
             return choice
     raise BadRequestError(f"{name} is one of {', '.join(choices)}, not {given[:40]!r}")
+
+
+def _percentage(name: str, given: str, default: int) -> int:
+    if given and not re.fullmatch("[0-9]{1,3}", given):
+        raise BadRequestError(f"{name} is a whole number from 0 to 100, not {given[:40]!r}")
+    return int(given or default)
 
 
 def _number(name: str, given: str, default: float) -> float:

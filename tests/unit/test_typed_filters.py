@@ -76,9 +76,11 @@ def test_lengths_are_read_as_people_write_them(value: str, expected: float) -> N
     assert seconds("longer", value) == expected
 
 
-def test_what_has_to_be_said_is_no_filter_for_videos() -> None:
+def test_what_has_to_be_said_holds_for_videos_with_such_a_scene() -> None:
     assert said_of(["said:hello", "tag:x"]) == ("hello",)
-    assert as_sql(conditions(["said:hello"])) == "true"
+    condition = as_sql(conditions(["said:hello"]))
+    assert condition.startswith("EXISTS (SELECT")
+    assert "said_words @@ keyword_query('hello')" in condition
 
 
 @pytest.mark.parametrize(

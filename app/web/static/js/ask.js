@@ -1,6 +1,6 @@
 /* The question: each answer is a link of its own, and an entry of the browser's history. */
 
-import { show } from "./page.js";
+import { visit } from "./page.js";
 
 const form = document.getElementById("ask");
 const { q } = form.elements;
@@ -9,6 +9,9 @@ const { q } = form.elements;
 export async function ask() {
   const data = new FormData(form);
   const isSent = data.get("picture")?.size > 0 || data.get("address");
+  for (const name of clashing(data, isSent)) {
+    data.delete(name);
+  }
   const address = new URL(form.action);
   if (!isSent) {
     for (const [name, value] of data) {
@@ -17,26 +20,29 @@ export async function ask() {
       }
     }
   }
-  const shown = await show(address, isSent ? data : null);
+  const shown = await visit(address, isSent ? data : null);
   form.elements.picture.value = "";
   if (shown) {
-    remember(shown);
+    readAddress();
   }
+}
+
+/** What was asked before and cannot be asked together with what was added now. */
+function clashing(data, isPictureSent) {
+  const names = [];
+  if (data.get("like") && (data.get("q").trim() || isPictureSent)) {
+    names.push("like");
+  }
+  if (data.get("then").trim()) {
+    names.push("group", "match");
+  }
+  return names;
 }
 
 async function follow(link) {
-  const shown = await show(link.href);
-  if (shown) {
-    remember(shown);
+  if (await visit(link.href)) {
+    readAddress();
   }
-}
-
-function remember(address) {
-  if (address !== location.href) {
-    history.pushState(null, "", address);
-  }
-  readAddress();
-  scrollTo(0, 0);
 }
 
 /** What stands in the box is what the address asks: filters have gone to their own place. */
@@ -64,11 +70,7 @@ document.addEventListener("click", (event) => {
   follow(link);
 });
 
-addEventListener("popstate", async () => {
-  if (await show(location.href)) {
-    readAddress();
-  }
-});
+document.addEventListener("moved", readAddress);
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, dialog");

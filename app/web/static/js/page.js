@@ -1,4 +1,4 @@
-/* Shows the server's pages in place, so that what was typed and chosen stays. */
+/* Shows the server's pages in place, so that what was typed and chosen stays; keeps the history. */
 
 const PARTS = [
   "question-problem",
@@ -9,15 +9,22 @@ const PARTS = [
   "summary",
   "results",
 ];
+// Of a page without a question, such as one that only says what went wrong, the form stays.
+const ANSWER = ["question-problem", "summary", "results"];
 const SLOW_MS = 400;
+const KEPT_PAGES = 8;
 
 let loading = new AbortController();
+
+// Answers one may go back to, as they were left: their nodes and where they were scrolled to.
+const kept = new Map();
+let here = entryKey(history.state);
 
 /**
  * Fetches a page, by POST if there is a body, and swaps its parts into this one.
  *
- * Resolves to the address that was shown in the end, or to null if a later call took over or no
- * answer came.
+ * Resolves to the address that was shown in the end, or to null if a later call took over, no
+ * answer came, or what was sent was refused: then its address tells nothing.
  */
 export async function show(address, body = null) {
   loading.abort();
@@ -32,14 +39,33 @@ export async function show(address, body = null) {
     return null;
   }
   part("results").ariaBusy = null;
-  if (page) {
-    swap(page.document);
-    document.dispatchEvent(new Event("shown"));
-    return page.address;
+  if (!page) {
+    part("summary").textContent = "";
+    part("question-problem").textContent = "SceneQL does not answer: is it still running?";
+    return null;
   }
-  part("summary").textContent = "";
-  part("question-problem").textContent = "SceneQL does not answer: is it still running?";
-  return null;
+  if (!page.document.getElementById("results")) {
+    leave(page, body);
+    return null;
+  }
+  keepShown();
+  swap(page.document, page.document.body.dataset.view === "error" ? ANSWER : PARTS);
+  document.dispatchEvent(new Event("shown"));
+  return body && !page.ok ? null : page.address;
+}
+
+/** Shows a page as `show` does, and makes it an entry of the history. */
+export async function visit(address, body = null) {
+  const shown = await show(address, body);
+  if (!shown) {
+    return null;
+  }
+  if (shown !== location.href) {
+    here = crypto.randomUUID?.() ?? String(Math.random());
+    history.pushState({ key: here }, "", shown);
+  }
+  scrollTo(0, 0);
+  return shown;
 }
 
 /**
@@ -60,6 +86,7 @@ async function load(address, body, signal) {
     const response = await fetch(address, { method: body ? "POST" : "GET", body, signal });
     const html = await response.text();
     return {
+      ok: response.ok,
       address: response.url,
       document: new DOMParser().parseFromString(html, "text/html"),
     };
@@ -68,12 +95,20 @@ async function load(address, body, signal) {
   }
 }
 
-function swap(next, parts = PARTS) {
+/** What came is no page of ours: the login has ended, or something stands between. */
+function leave(page, body) {
+  if (body) {
+    part("question-problem").textContent = "That was not taken: reload the page, and try again.";
+  } else {
+    location.href = page.address;
+  }
+}
+
+function swap(next, parts) {
   const hadFocus = part("results").contains(document.activeElement);
   for (const id of parts) {
     part(id).replaceChildren(...next.getElementById(id).childNodes);
   }
-
   document.title = next.title;
   document.body.dataset.view = next.body.dataset.view;
   if (hadFocus) {
@@ -81,6 +116,64 @@ function swap(next, parts = PARTS) {
   }
 }
 
+function entryKey(state) {
+  if (!state?.key) {
+    state = { key: `${Date.now()} ${Math.random()}` };
+    history.replaceState(state, "");
+  }
+  return state.key;
+}
+
+/** Keeps an answer as it is left, however far one had scrolled; other pages are better read anew. */
+function keepShown() {
+  if (document.body.dataset.view !== "moments") {
+    return;
+  }
+  kept.delete(here);
+  kept.set(here, {
+    parts: PARTS.map((id) => [id, [...part(id).childNodes]]),
+    title: document.title,
+    scroll: scrollY,
+  });
+  if (kept.size > KEPT_PAGES) {
+    kept.delete(kept.keys().next().value);
+  }
+}
+
+function restore({ parts, title, scroll }) {
+  loading.abort();
+  for (const [id, nodes] of parts) {
+    part(id).replaceChildren(...nodes);
+  }
+  part("results").ariaBusy = null;
+  document.title = title;
+  document.body.dataset.view = "moments";
+  document.dispatchEvent(new Event("shown"));
+  scrollTo(0, scroll);
+}
+
+addEventListener("popstate", async ({ state }) => {
+  if (!state) {
+    here = entryKey(state);
+    return; // A link within the page was followed.
+  }
+  if (state.key === here) {
+    return;
+  }
+  const page = kept.get(state.key);
+  if (page) {
+    keepShown();
+    here = state.key;
+    restore(page);
+  } else {
+    await show(location.href);
+    here = state.key;
+  }
+  document.dispatchEvent(new Event("moved"));
+});
+
 function part(id) {
   return document.getElementById(id);
 }
+
+history.scrollRestoration = "manual";
