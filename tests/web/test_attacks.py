@@ -164,6 +164,22 @@ def test_a_link_from_another_site_opens(page: Page, watched: Watched, attacker: 
     assert ("GET", "/library", 200) in watched.answers
 
 
+def test_who_leaves_is_asked_for_the_token_again_and_led_back(page: Page, watched: Watched) -> None:
+    start = f"http://localhost:{watched.server.port}"
+    page.goto(f"{start}/library")
+    other = page.context.new_page()
+    other.goto(f"{start}/status")
+    other.get_by_role("button", name="Log out").click()
+    other.wait_for_url("**/login")
+
+    page.get_by_role("link", name="Status").click()
+    page.get_by_label("Token").fill(TOKEN)
+    page.keyboard.press("Enter")
+
+    page.wait_for_url(f"{start}/status")
+    assert page.get_by_role("heading", name="Queue").is_visible()
+
+
 def test_a_link_opens_after_the_login(browser: Browser, watched: Watched, attacker: Server) -> None:
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()

@@ -84,6 +84,11 @@ export async function refresh() {
 async function load(address, body, signal) {
   try {
     const response = await fetch(address, { method: body ? "POST" : "GET", body, signal });
+    if (response.status === 401) {
+      // The login has ended. The browser asks for it, and leads back to here.
+      location.assign(body ? location.href : address);
+      return new Promise(() => {});
+    }
     const html = await response.text();
     return {
       ok: response.ok,
