@@ -113,7 +113,7 @@ def test_moments_of_a_video_stay_together_when_grouped(
 
 
 def test_frames_of_one_scene_are_listed_one_by_one(client: FlaskClient) -> None:
-    page = ask(client, group="frame", match="picture")
+    page = ask(client, group="frame")
 
     frames = re.findall(r'src="/thumbnails/4/(\d+)', page)
     assert frames[0] == "7"
@@ -165,6 +165,40 @@ def test_an_answer_goes_on_where_it_ended_without_repeating_itself(client: Flask
     assert len(seen) == len(set(seen)) == 120
 
 
+@pytest.mark.parametrize("found_in", [{}, {"match": "picture"}], ids=["all", "pictures"])
+def test_no_part_of_an_answer_tears_a_video_apart(
+    client: FlaskClient, found_in: dict[str, str]
+) -> None:
+    page = ask(client, group="video", **found_in)
+    rows = re.findall(r'class="video-hits">.*?"title">([^<]*)', page, re.DOTALL)
+    assert 0 < len(rows) < 30
+
+    while more := re.search(r'data-more="([^"]*)"', page):
+        page = client.get(unescape(more[1])).text
+        rows += re.findall(r'class="video-hits">.*?"title">([^<]*)', page, re.DOTALL)
+
+    assert len(rows) == len(set(rows)) == 30
+
+
+def test_a_cut_off_holds_for_what_is_said_as_well(client: FlaskClient) -> None:
+    of_all = re.findall(r"z&nbsp;(-?[0-9.]+)", ask(client, filter="said:morning"))
+    cut_off = sorted(map(float, of_all))[len(of_all) // 2]
+
+    page = ask(client, filter="said:morning", min_z=str(cut_off))
+
+    left = [float(z) for z in re.findall(r"z&nbsp;(-?[0-9.]+)", page)]
+    assert 0 < len(left) < len(of_all)
+    assert min(left) >= cut_off
+
+
+def test_a_refused_form_keeps_what_was_typed(client: FlaskClient) -> None:
+    page = client.post("/", data={"q": "dog at sea longer:ages", "filter": "tag:even"})
+
+    assert page.status_code == 400
+    assert 'value="dog at sea longer:ages"' in page.text
+    assert 'value="tag:even"' in page.text
+
+
 def test_an_answer_that_is_no_longer_kept_says_what_to_do(client: FlaskClient) -> None:
     page = client.get("/answers/00000000-0000-0000-0000-000000000000")
 
@@ -191,6 +225,7 @@ def test_a_frame_of_the_library_can_be_asked_for(client: FlaskClient) -> None:
         ({"image": "../../etc/passwd"}, "64 digits"),
         ({"image": "0" * 64}, "no longer kept"),
         ({"weight": "101"}, "0 to 100"),
+        ({"weight": "33.3"}, "whole number"),
         ({"then": NEXT, "gap": "0"}, "above 0"),
         ({"then": NEXT, "group": "frame"}, "leave out the other grouping"),
         ({"filter": "said:the"}, "nothing is left"),

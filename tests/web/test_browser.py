@@ -211,6 +211,53 @@ def test_the_answer_goes_on_as_one_scrolls(browser: Browser, drawn_library: Engi
         expect(page.get_by_role("link", name="Show more")).to_have_count(0)
 
 
+def test_back_from_the_player_leads_to_where_one_was(
+    browser: Browser, drawn_library: Engine
+) -> None:
+    with served(create_app(drawn_library)) as server, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/?q=a+red+circle")
+        page.get_by_label("Words to search for").press("Enter")
+        cards = page.locator("a.card")
+        for _ in range(8):
+            page.keyboard.press("End")
+            page.wait_for_timeout(200)
+        expect(cards).to_have_count(120)
+        last = cards.nth(115)
+        last.scroll_into_view_if_needed()
+        before = page.evaluate("scrollY")
+        last.click()
+        expect(page.locator("video")).to_be_visible()
+
+        page.go_back()
+
+        expect(cards).to_have_count(120)
+        assert abs(page.evaluate("scrollY") - before) < 50
+
+
+def test_words_take_the_place_of_a_frame(page: Page) -> None:
+    page.goto("/?like=1:15")
+    expect(page.get_by_alt_text("The frame that is searched with")).to_be_visible()
+
+    ask(page, WORDS)
+
+    expect(page.locator("#picture img")).to_have_count(0)
+    expect(page.locator("a.card").first).to_contain_text(TITLE)
+
+
+def test_what_is_refused_stays_in_the_box(page: Page) -> None:
+    ask(page, f"{WORDS} tag:demo")
+    page.get_by_text("More to ask").click()
+
+    page.get_by_label("Picture at").fill("http://127.0.0.1/a.png")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#question-problem")).not_to_be_empty()
+    expect(page.get_by_label("Words to search for")).to_have_value(WORDS)
+    expect(page.locator("#chips")).to_contain_text("tag:demo")
+    assert "filter=tag:demo" in page.url
+
+
 def test_the_cut_off_says_what_it_leaves_before_it_is_set(
     browser: Browser, drawn_library: Engine
 ) -> None:
