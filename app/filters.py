@@ -138,7 +138,7 @@ class _Parser:
         return self.comparison()
 
     def comparison(self) -> ColumnElement[bool]:
-        name = self.next("a field, such as collection").text
+        name = self.next("a field, such as collection,").text
         field = _field(name)
         if self.take_keyword("in"):
             self.expect("(")

@@ -141,8 +141,9 @@ def sql_errors() -> Iterator[None]:
     except DBAPIError as error:
         original = error.orig
         if isinstance(original, psycopg.Error) and original.sqlstate in ERRORS:
-            lines = filter(None, (original.diag.message_primary, original.diag.message_hint))
-            raise ERRORS[original.sqlstate]("; ".join(lines)) from error
+            what, cure = original.diag.message_primary or "", original.diag.message_hint or ""
+            line = f"{what}; {cure[0].lower()}{cure[1:]}" if cure else what
+            raise ERRORS[original.sqlstate](line) from error
         raise
 
 

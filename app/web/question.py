@@ -175,7 +175,9 @@ def one_of(name: str, given: str, choices: Sequence[_Choice]) -> _Choice:
     for choice in choices:
         if choice == given:
             return choice
-    raise BadRequestError(f"{name} is one of {', '.join(choices)}, not {given[:40]!r}")
+    raise BadRequestError(
+        f"{name} is one of {', '.join(filter(None, choices))}, not {given[:40]!r}"
+    )
 
 
 def _percentage(name: str, given: str, default: int) -> int:

@@ -45,6 +45,16 @@ def ask(page: Page, words: str) -> None:
     expect(page.locator("#summary")).to_contain_text(words)
 
 
+def scroll_through(page: Page) -> None:
+    """Scrolls on until the answer has come to its end."""
+    more = page.get_by_role("link", name="Show more")
+    for _ in range(100):
+        if not more.count():
+            return
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        page.wait_for_timeout(100)
+
+
 def test_words_find_the_moment_and_a_click_plays_it(page: Page) -> None:
     ask(page, WORDS)
 
@@ -64,7 +74,7 @@ def test_words_find_the_moment_and_a_click_plays_it(page: Page) -> None:
 def test_a_question_is_a_link_and_back_returns_to_it(page: Page) -> None:
     ask(page, WORDS)
     ask(page, "a red heart")
-    assert page.url.endswith("/?q=a+red+heart")
+    page.wait_for_url("**/?q=a+red+heart")
 
     page.go_back()
 
@@ -203,9 +213,7 @@ def test_the_answer_goes_on_as_one_scrolls(browser: Browser, drawn_library: Engi
         cards = page.locator("a.card")
         assert SHOWN <= cards.count() < 120
 
-        for _ in range(8):
-            page.keyboard.press("End")
-            page.wait_for_timeout(200)
+        scroll_through(page)
 
         expect(cards).to_have_count(120)
         expect(page.get_by_role("link", name="Show more")).to_have_count(0)
@@ -219,10 +227,7 @@ def test_back_from_the_player_leads_to_where_one_was(
         page.goto(f"{server.url}/?q=a+red+circle")
         page.get_by_label("Words to search for").press("Enter")
         cards = page.locator("a.card")
-        for _ in range(8):
-            page.keyboard.press("End")
-            page.wait_for_timeout(200)
-        expect(cards).to_have_count(120)
+        scroll_through(page)
         last = cards.nth(115)
         last.scroll_into_view_if_needed()
         before = page.evaluate("scrollY")
@@ -233,6 +238,42 @@ def test_back_from_the_player_leads_to_where_one_was(
 
         expect(cards).to_have_count(120)
         assert abs(page.evaluate("scrollY") - before) < 50
+
+
+def test_back_and_forward_in_haste_show_what_the_address_says(page: Page) -> None:
+    ask(page, WORDS)
+    page.get_by_role("link", name="Library").click()
+    expect(page.locator("#summary")).to_contain_text("8 videos")
+    page.get_by_role("link", name="Status").click()
+    expect(page.get_by_role("heading", name="Sources")).to_be_visible()
+
+    page.evaluate("history.back(); setTimeout(() => history.back(), 30)")
+    page.wait_for_url("**/?q=*")
+    page.go_forward()
+
+    page.wait_for_url("**/library")
+    expect(page.locator("#summary")).to_contain_text("8 videos")
+
+
+def test_a_choice_keeps_the_focus_so_that_the_keyboard_can_go_on(page: Page) -> None:
+    ask(page, WORDS)
+    choice = page.get_by_role("combobox", name="Show")
+    choice.focus()
+
+    page.keyboard.press("ArrowDown")
+
+    page.wait_for_url("**group=video")
+    expect(choice).to_be_focused()
+
+
+def test_what_is_typed_while_an_answer_is_awaited_stays(page: Page) -> None:
+    box = page.get_by_label("Words to search for")
+    box.fill("a red heart")
+    box.evaluate("box => { box.form.requestSubmit(); box.value += ' and more' }")
+
+    expect(page.locator("#summary")).to_contain_text("a red heart")
+    page.wait_for_url("**/?q=a+red+heart")
+    expect(box).to_have_value("a red heart and more")
 
 
 def test_words_take_the_place_of_a_frame(page: Page) -> None:
@@ -246,7 +287,7 @@ def test_words_take_the_place_of_a_frame(page: Page) -> None:
 
 
 def test_what_is_refused_stays_in_the_box(page: Page) -> None:
-    ask(page, f"{WORDS} tag:demo")
+    page.goto(f"/?q={WORDS}&filter=tag:demo")
     page.get_by_text("More to ask").click()
 
     page.get_by_label("Picture at").fill("http://127.0.0.1/a.png")
@@ -255,7 +296,8 @@ def test_what_is_refused_stays_in_the_box(page: Page) -> None:
     expect(page.locator("#question-problem")).not_to_be_empty()
     expect(page.get_by_label("Words to search for")).to_have_value(WORDS)
     expect(page.locator("#chips")).to_contain_text("tag:demo")
-    assert "filter=tag:demo" in page.url
+    expect(page.get_by_label("Picture at")).to_have_value("http://127.0.0.1/a.png")
+    expect(page.locator("a.card").first).to_contain_text(TITLE)
 
 
 def test_the_cut_off_says_what_it_leaves_before_it_is_set(
@@ -290,6 +332,9 @@ def test_a_phone_shows_all_of_the_page(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 640})
     ask(page, f"{WORDS} {'x' * 200}")
 
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.get_by_role("combobox", name="Show").select_option("videos")
+    expect(page.locator(".video-hits").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     page.locator("a.card").first.click()
     expect(page.locator("video")).to_be_visible()

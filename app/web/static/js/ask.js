@@ -8,7 +8,8 @@ const { q } = form.elements;
 /** Asks what the form says. A new picture is sent; the answer's address has its key. */
 export async function ask() {
   const data = new FormData(form);
-  const isSent = data.get("picture")?.size > 0 || data.get("address");
+  const isSent = data.get("picture")?.name || data.get("address");
+  const asked = q.value;
   for (const name of clashing(data, isSent)) {
     data.delete(name);
   }
@@ -23,7 +24,7 @@ export async function ask() {
   const shown = await visit(address, isSent ? data : null);
   form.elements.picture.value = "";
   if (shown) {
-    readAddress();
+    readAddress(asked);
   }
 }
 
@@ -40,14 +41,24 @@ function clashing(data, isPictureSent) {
 }
 
 async function follow(link) {
+  const asked = inAddress();
   if (await visit(link.href)) {
-    readAddress();
+    readAddress(asked);
   }
 }
 
-/** What stands in the box is what the address asks: filters have gone to their own place. */
-function readAddress() {
-  q.value = new URLSearchParams(location.search).get("q") ?? "";
+/**
+ * Puts into the box what the address asks: filters have gone to their own place. What was typed
+ * since, and so is no longer what was `asked`, stays.
+ */
+function readAddress(asked) {
+  if (q.value === asked) {
+    q.value = inAddress();
+  }
+}
+
+function inAddress() {
+  return new URLSearchParams(location.search).get("q") ?? "";
 }
 
 form.addEventListener("submit", (event) => {
@@ -70,14 +81,14 @@ document.addEventListener("click", (event) => {
   follow(link);
 });
 
-document.addEventListener("moved", readAddress);
+document.addEventListener("moved", () => readAddress(q.value));
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, dialog");
   if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
     event.preventDefault();
     q.select();
-  } else if (event.key === "Backspace" && event.target === q && !q.value) {
+  } else if (event.key === "Backspace" && event.target === q && !q.value && !event.repeat) {
     // With nothing left to delete in the box, the last filter goes.
     const chips = document.querySelectorAll("#chips a");
     chips[chips.length - 1]?.click();

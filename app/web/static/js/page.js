@@ -16,7 +16,7 @@ const KEPT_PAGES = 8;
 
 let loading = new AbortController();
 
-// Answers one may go back to, as they were left: their nodes and where they were scrolled to.
+// Answers one may go back to, as they were left, by the key of their entry in the history.
 const kept = new Map();
 let here = entryKey(history.state);
 
@@ -48,20 +48,24 @@ export async function show(address, body = null) {
     leave(page, body);
     return null;
   }
-  keepShown();
+  if (body && !page.ok) {
+    refuse(page.document);
+    return null;
+  }
   swap(page.document, page.document.body.dataset.view === "error" ? ANSWER : PARTS);
   document.dispatchEvent(new Event("shown"));
-  return body && !page.ok ? null : page.address;
+  return page.address;
 }
 
 /** Shows a page as `show` does, and makes it an entry of the history. */
 export async function visit(address, body = null) {
+  keepShown();
   const shown = await show(address, body);
   if (!shown) {
     return null;
   }
   if (shown !== location.href) {
-    here = crypto.randomUUID?.() ?? String(Math.random());
+    here = newKey();
     history.pushState({ key: here }, "", shown);
   }
   scrollTo(0, 0);
@@ -109,28 +113,47 @@ function leave(page, body) {
   }
 }
 
+/** What was sent is not taken: the answer that is shown stays, with the reason above it. */
+function refuse(refusal) {
+  part("summary").replaceChildren(...(kept.get(here)?.parts.find(([id]) => id === "summary")?.[1] ?? []));
+  const problem = refusal.getElementById("question-problem").textContent;
+  part("question-problem").textContent =
+    problem || refusal.querySelector("#results p")?.textContent || "That was not taken.";
+}
+
 function swap(next, parts) {
-  const hadFocus = part("results").contains(document.activeElement);
+  const focused = document.activeElement;
+  const place = parts.find((id) => part(id).contains(focused));
   for (const id of parts) {
     part(id).replaceChildren(...next.getElementById(id).childNodes);
   }
   document.title = next.title;
   document.body.dataset.view = next.body.dataset.view;
-  if (hadFocus) {
-    part("results").focus({ preventScroll: true });
+  if (place) {
+    // The control that was used goes on being used, so that a slider takes more than one step.
+    const again = focused.name && part(place).querySelector(`[name="${CSS.escape(focused.name)}"]`);
+    (again || part("results")).focus({ preventScroll: true });
   }
 }
 
 function entryKey(state) {
   if (!state?.key) {
-    state = { key: `${Date.now()} ${Math.random()}` };
+    state = { key: newKey() };
     history.replaceState(state, "");
   }
   return state.key;
 }
 
-/** Keeps an answer as it is left, however far one had scrolled; other pages are better read anew. */
+function newKey() {
+  return `${Date.now()} ${Math.random()}`;
+}
+
+/**
+ * Keeps how far one had scrolled, and an answer as it is left, with all that was added to it. Other
+ * pages are better read anew.
+ */
 function keepShown() {
+  sessionStorage.setItem(`scroll ${here}`, scrollY);
   if (document.body.dataset.view !== "moments") {
     return;
   }
@@ -138,14 +161,13 @@ function keepShown() {
   kept.set(here, {
     parts: PARTS.map((id) => [id, [...part(id).childNodes]]),
     title: document.title,
-    scroll: scrollY,
   });
   if (kept.size > KEPT_PAGES) {
     kept.delete(kept.keys().next().value);
   }
 }
 
-function restore({ parts, title, scroll }) {
+function restore({ parts, title }) {
   loading.abort();
   for (const [id, nodes] of parts) {
     part(id).replaceChildren(...nodes);
@@ -154,7 +176,10 @@ function restore({ parts, title, scroll }) {
   document.title = title;
   document.body.dataset.view = "moments";
   document.dispatchEvent(new Event("shown"));
-  scrollTo(0, scroll);
+}
+
+function scrollBack() {
+  scrollTo(0, Number(sessionStorage.getItem(`scroll ${here}`) ?? 0));
 }
 
 addEventListener("popstate", async ({ state }) => {
@@ -165,20 +190,23 @@ addEventListener("popstate", async ({ state }) => {
   if (state.key === here) {
     return;
   }
-  const page = kept.get(state.key);
+  keepShown();
+  here = state.key;
+  const page = kept.get(here);
   if (page) {
-    keepShown();
-    here = state.key;
     restore(page);
-  } else {
-    await show(location.href);
-    here = state.key;
+  } else if (!(await show(location.href))) {
+    return;
   }
   document.dispatchEvent(new Event("moved"));
+  scrollBack();
 });
+
+addEventListener("pagehide", keepShown);
 
 function part(id) {
   return document.getElementById(id);
 }
 
 history.scrollRestoration = "manual";
+scrollBack();

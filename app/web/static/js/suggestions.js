@@ -62,7 +62,7 @@ function render(found) {
       text.textContent = one.text;
       const note = document.createElement("span");
       note.className = "note";
-      note.textContent = one.videos === null ? one.note : `${one.videos.toLocaleString("en")} videos`;
+      note.textContent = one.videos === null ? one.note : videos(one.videos);
       option.append(text, note);
       return option;
     }),
@@ -70,6 +70,10 @@ function render(found) {
   list.hidden = !found.length;
   box.setAttribute("aria-expanded", String(found.length > 0));
   chosen = -1;
+}
+
+function videos(number) {
+  return `${number.toLocaleString("en")} ${number === 1 ? "video" : "videos"}`;
 }
 
 async function suggest() {
