@@ -2,12 +2,15 @@
 -- words, so all frames of those scenes are measured, and none is lost. Where a word is said
 -- everywhere these are all frames of the library: only numbers are compared then, and all else
 -- is looked up for the k scenes that are left. As in nearest_frames, the statement names the model.
+-- The planner takes frames for less different than they are, and would keep every vector in a cache
+-- that never serves: three times the time.
 CREATE OR REPLACE FUNCTION rank_said(
     keywords text[], vector halfvec DEFAULT NULL, k integer DEFAULT 20,
     within bigint[] DEFAULT NULL, min_z double precision DEFAULT NULL
 )
     RETURNS SETOF moment_hit
     LANGUAGE plpgsql STABLE
+    SET enable_memoize = off
 AS $$
 DECLARE
     model record;
@@ -52,7 +55,7 @@ BEGIN
                 WHERE n.video_id = p.video_id AND n.scene_no = p.scene_no
                 ORDER BY abs(n.t_s - l.start_s), n.frame_no LIMIT 1
             ) AS m
-            ORDER BY rank LIMIT k;
+            ORDER BY p.relevance DESC, p.video_id, p.scene_no LIMIT k;
         RETURN;
     END IF;
 
