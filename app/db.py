@@ -3,7 +3,8 @@
 import re
 from functools import lru_cache
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+import psycopg
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.config import Settings, get_settings
@@ -35,6 +36,21 @@ def engine_for(url: str) -> Engine:
         pool_pre_ping=True,
         connect_args={"application_name": "sceneql", "connect_timeout": 10},
     )
+
+
+def limited(engine: Engine, timeout_s: float) -> Engine:
+    """An engine for the same database, whose statements are stopped after so many seconds.
+
+    It has connections of its own: those of the other one stay as they are.
+    """
+    own = engine_for(address_of(engine))
+
+    @event.listens_for(own, "connect")
+    def set_timeout(driver: psycopg.Connection, _record: object) -> None:
+        driver.execute(f"SET statement_timeout = {round(timeout_s * 1000)}")
+        driver.commit()
+
+    return own
 
 
 def address_of(engine: Engine) -> str:
