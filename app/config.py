@@ -90,6 +90,13 @@ class Settings(BaseSettings):
     embed_timeout_s: float = Field(
         default=60.0, description="How long a question waits for the embedder's answer."
     )
+    query_timeout_s: float = Field(
+        default=30.0,
+        ge=1,
+        le=86_400,
+        description="Seconds after which a statement of the page is stopped, so that slow "
+        "questions do not take all its threads; waiting for the embedder does not count.",
+    )
     decode_memory_mb: int = Field(
         default=4096,
         ge=512,

@@ -3,7 +3,8 @@
 import re
 from functools import lru_cache
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+import psycopg
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.config import Settings, get_settings
@@ -29,12 +30,36 @@ def database_url(settings: Settings | None = None, *, start: bool = True) -> str
 
 
 def engine_for(url: str) -> Engine:
-    """An engine for a libpq address; connections that died while idle are replaced unnoticed."""
-    return create_engine(
+    """An engine for a libpq address; connections that died while idle are replaced unnoticed.
+
+    Its sessions are in UTC, in which filters read dates, whatever the database is set to.
+    """
+    engine = create_engine(
         _with_driver(url),
         pool_pre_ping=True,
         connect_args={"application_name": "sceneql", "connect_timeout": 10},
     )
+    _at_connect(engine, "SET TIME ZONE 'UTC'")
+    return engine
+
+
+def limited(engine: Engine, timeout_s: float) -> Engine:
+    """An engine for the same database, whose statements are stopped after so many seconds.
+
+    It has connections of its own: those of the other one stay as they are.
+    """
+    own = engine_for(address_of(engine))
+    _at_connect(own, f"SET statement_timeout = {round(timeout_s * 1000)}")
+    return own
+
+
+def _at_connect(engine: Engine, statement: str) -> None:
+    """Has each new connection begin so; as options of the connection poolers would refuse it."""
+
+    @event.listens_for(engine, "connect")
+    def run(driver: psycopg.Connection, _record: object) -> None:
+        driver.execute(statement.encode())
+        driver.commit()
 
 
 def address_of(engine: Engine) -> str:

@@ -48,5 +48,15 @@ class EmbedderTimeoutError(SceneqlError):
     """An embedder is there, but did not answer in time."""
 
 
+class QueryTimeoutError(SceneqlError):
+    """The database stopped a statement that took longer than it may."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this took the database too long, so it was stopped; ask for less, as with a filter, "
+            "or raise SCENEQL_QUERY_TIMEOUT_S"
+        )
+
+
 class EmptyIndexError(SceneqlError):
     """Nothing has been indexed yet, so there is nothing to search."""

@@ -16,6 +16,7 @@ from app.errors import (
     EmbedderAbsentError,
     EmbedderTimeoutError,
     EmptyIndexError,
+    QueryTimeoutError,
     SceneqlError,
 )
 
@@ -87,14 +88,28 @@ def _answered(connection: Connection, kind: str, request: UUID) -> Asked:
                     "start one: sceneql worker, or sceneql up"
                 )
             timeout_s = get_settings().embed_timeout_s
-            connection.execute(
-                text("CALL await_embedding(:request, :timeout_s)"),
-                {"request": request, "timeout_s": timeout_s},
-            )
+            with _no_time_limit(connection):
+                connection.execute(
+                    text("CALL await_embedding(:request, :timeout_s)"),
+                    {"request": request, "timeout_s": timeout_s},
+                )
             answer = connection.execute(state, {"request": request}).one()
         if answer.error is not None:
             raise BadRequestError(answer.error)
     return Asked(kind, answer.key, tuple(answer.unknown_words))
+
+
+@contextmanager
+def _no_time_limit(connection: Connection) -> Iterator[None]:
+    """Within the block no statement is stopped: await_embedding ends by a time of its own."""
+    usual = connection.execute(text("SHOW statement_timeout")).scalar_one()
+    connection.execute(text("SET statement_timeout = 0"))
+    try:
+        yield
+    finally:
+        connection.execute(
+            text("SELECT set_config('statement_timeout', :usual, false)"), {"usual": usual}
+        )
 
 
 def keep_picture(engine: Engine, picture: bytes) -> str:
@@ -138,8 +153,12 @@ def sql_errors() -> Iterator[None]:
     """Turns what the SQL functions raise into this program's errors, hint included."""
     try:
         yield
+    except psycopg.errors.QueryCanceled as error:
+        raise QueryTimeoutError from error
     except DBAPIError as error:
         original = error.orig
+        if isinstance(original, psycopg.errors.QueryCanceled):
+            raise QueryTimeoutError from error
         if isinstance(original, psycopg.Error) and original.sqlstate in ERRORS:
             what, cure = original.diag.message_primary or "", original.diag.message_hint or ""
             line = f"{what}; {cure[0].lower()}{cure[1:]}" if cure else what

@@ -132,7 +132,7 @@ def _moments(question: Question) -> TableValuedAlias:
     columns = MOMENT_COLUMNS
     ranking: Function[Any]
     if question.said:
-        said = " ".join(question.said)
+        said = literal(list(question.said), ARRAY(Text))
         ranking = func.rank_said(said, vector, question.limit, held, question.min_z)
     elif question.keywords.strip():
         weights = {} if question.weight == EVEN_WEIGHT else dict(question.weights)

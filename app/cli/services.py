@@ -8,7 +8,7 @@ import click
 from app import logs
 from app.cli.database import open_database
 from app.config import Settings, get_settings
-from app.db import embedded
+from app.db import embedded, limited
 from app.errors import SceneqlError
 from app.supervisor import Service, end_with_parent, python_module, supervise, worker_command
 
@@ -45,7 +45,7 @@ def serve(host: str | None, port: int | None) -> None:
     logs.configure(settings)
     if settings.supervised:
         end_with_parent()
-    page = create_app(open_database(), settings)
+    page = create_app(limited(open_database(), settings.query_timeout_s), settings)
     try:
         server = waitress.create_server(
             page,

@@ -4,7 +4,7 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from app.config import Settings, get_settings
-from app.db import get_engine
+from app.db import get_engine, limited
 from app.web import (
     api,
     changes,
@@ -28,11 +28,11 @@ from app.web.ways import ways_to_ask
 def create_app(engine: Engine | None = None, settings: Settings | None = None) -> Flask:
     """The page as a WSGI application over one library.
 
-    Without an engine it opens the database that the settings name; raises DatabaseUnavailableError
-    where that cannot be done.
+    Without an engine it opens the database that the settings name, and stops statements that take
+    longer than they say; raises DatabaseUnavailableError where that cannot be done.
     """
     flask = Flask(__name__)
-    engine = engine or get_engine(settings)
+    engine = engine or limited(get_engine(settings), (settings or get_settings()).query_timeout_s)
     settings = settings or get_settings()
     flask.extensions["sceneql"] = engine
     flask.extensions["sceneql_settings"] = settings

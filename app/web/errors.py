@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 
+import psycopg
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -14,6 +15,7 @@ from app.errors import (
     EmptyIndexError,
     ModelUnavailableError,
     NotFoundError,
+    QueryTimeoutError,
     SceneqlError,
 )
 from app.questions import MAX_IMAGE_BYTES, MAX_TEXT_LENGTH
@@ -27,6 +29,7 @@ STATUS: dict[type[SceneqlError], HTTPStatus] = {
     EmbedderTimeoutError: HTTPStatus.SERVICE_UNAVAILABLE,
     EmptyIndexError: HTTPStatus.CONFLICT,
     ModelUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    QueryTimeoutError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -47,6 +50,8 @@ def register(flask: Flask) -> None:
 
     @flask.errorhandler(OperationalError)
     def database_error(error: OperationalError) -> Response:
+        if isinstance(error.orig, psycopg.errors.QueryCanceled):
+            return sceneql_error(QueryTimeoutError())
         flask.logger.error("The database does not answer: %s", error.orig)
         return _response(
             "The database does not answer: start it, or set DATABASE_URL to one that runs.",

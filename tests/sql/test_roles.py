@@ -21,6 +21,10 @@ SEARCHES = {
     "words and pictures": "SELECT * FROM search_hybrid('a thing', 'video', k => 1)",
     "a sequence": "SELECT * FROM search_sequence('a thing', 'a thing', k => 1)",
     "what is said": "SELECT count(*) FROM search_said('a thing')",
+    "frames one by one": "SELECT * FROM rank_frames(query_vector('a thing'), 1)",
+    "scenes by what is said": "SELECT count(*) FROM rank_said(ARRAY['a thing'])",
+    "scenes by what is said and looks": "SELECT count(*) "
+    "FROM rank_said(ARRAY['a thing'], query_vector('a thing'))",
     "similar videos": "SELECT * FROM similar_videos(1, 1)",
     "similar frames": "SELECT frame_similarity(1, 1, 2, 2)",
 }

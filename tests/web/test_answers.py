@@ -74,6 +74,8 @@ def test_a_filter_is_a_chip_that_can_be_taken_away(client: FlaskClient) -> None:
         (["title:video 1"], {1, *range(10, 20)}),
         (["said:morning"], {3, 9}),
         (["said:morning", "tag:odd", "collection:c9"], {9}),
+        (["said:evening or morning", "said:good"], {3, 9}),
+        (["said:good or evening", "said:noon"], set()),
     ],
     ids=str,
 )

@@ -52,6 +52,7 @@ ARRANGED = {
     "what follows": {"then": "a cat", "gap_s": 7.5},
     "what is said": {"filters": ('said:"red circle"',)},
     "what is said alone": {"text": "", "filters": ("said:circle",)},
+    "what all is said": {"text": "", "filters": ("said:it's or circle", 'said:"a red"')},
     "like a frame": {"text": "", "like": FrameKey(4, 7)},
     "a picture": {"text": "", "image": PICTURE},
     "a picture and words": {"image": PICTURE, "weight": 30},
