@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
+from typing import NoReturn
 
 from flask import Blueprint, Response, abort, make_response, request, send_file, url_for
 from flask.typing import ResponseReturnValue
@@ -136,9 +137,9 @@ def converted(video_id: int) -> ResponseReturnValue:
 @blueprint.get(f"/media/{VIDEO_ID}/clip")
 def clip(video_id: int) -> ResponseReturnValue:
     """The part of a video from second `start` to `end`, as an MP4 to keep."""
-    video = watched(library(), video_id)
+    path, video = _path(video_id), watched(library(), video_id)
     if video is None:
-        abort(HTTPStatus.NOT_FOUND, f"The index has no video {video_id} with a file at hand.")
+        _not_at_hand(video_id)
     start_s, end_s = seconds("start", 0.0), seconds("end", video.duration_s)
     _check_span(start_s, end_s, video.duration_s)
     with tempfile.TemporaryDirectory(prefix="sceneql-clip-") as folder:
@@ -146,7 +147,7 @@ def clip(video_id: int) -> ResponseReturnValue:
         if request.method != "HEAD":
             with _refusals("cut"):
                 times = ("--start", f"{start_s:.3f}", "--end", f"{end_s:.3f}")
-                conversions().run(viewer(), "cut", *times, "--", video.path, str(output))
+                conversions().run(viewer(), "cut", *times, "--", str(path), str(output))
         else:
             output.touch()
         # What is open can be read although its name is gone: nothing is left behind.
@@ -201,10 +202,15 @@ def seconds(name: str, default: float) -> float:
 
 
 def _path(video_id: int) -> Path:
+    """Where an indexed video lies; whatever opens one asks here, so that nothing else is opened."""
     path = catalog.media_path(library(), video_id)
     if path is None:
-        abort(HTTPStatus.NOT_FOUND, f"The index has no video {video_id} with a file at hand.")
+        _not_at_hand(video_id)
     return path
+
+
+def _not_at_hand(video_id: int) -> NoReturn:
+    abort(HTTPStatus.NOT_FOUND, f"The index has no video {video_id} with a file at hand.")
 
 
 def _version(indexed_at: datetime) -> str:
