@@ -25,6 +25,8 @@ EXTENSION = "sceneql conversions"
 CHUNK_BYTES = 64 * 1024
 WAIT_FOR_ROOM_S = 2.0
 """A viewer who seeks begins a conversion before the server knows that the former one is over."""
+MAY_WAIT = 1
+"""How many requests may wait for room, since each of them takes a thread meanwhile."""
 LOOK_EVERY_S = 0.5
 SILENT_S = 60.0
 """A child that produces nothing for so long is given up."""
@@ -67,6 +69,7 @@ class Conversions:
         self.at_most = at_most
         self.stalled_s = stalled_s
         self._room = threading.BoundedSemaphore(at_most)
+        self._waiting_room = threading.BoundedSemaphore(MAY_WAIT)
 
     def stream(self, viewer: Viewer, *arguments: str) -> "Stream":
         """What a worker command writes; raises NoRoomError, and MediaError if that is nothing."""
@@ -95,7 +98,7 @@ class Conversions:
             child.end()
 
     def _start(self, arguments: tuple[str, ...], output: int) -> "_Child":
-        if not self._room.acquire(timeout=WAIT_FOR_ROOM_S):
+        if not self._has_room():
             many = "1 video is" if self.at_most == 1 else f"{self.at_most} videos are"
             raise NoRoomError(
                 f"{many} being converted already, and more would slow down the search: try again "
@@ -106,6 +109,17 @@ class Conversions:
         except BaseException:
             self._room.release()
             raise
+
+    def _has_room(self) -> bool:
+        """Takes a place if there is one, or soon will be."""
+        if self._room.acquire(blocking=False):
+            return True
+        if not self._waiting_room.acquire(blocking=False):
+            return False
+        try:
+            return self._room.acquire(timeout=WAIT_FOR_ROOM_S)
+        finally:
+            self._waiting_room.release()
 
 
 class Stream:

@@ -18,6 +18,7 @@ from werkzeug.wsgi import wrap_file
 from app import catalog
 from app.errors import BadRequestError, MediaError
 from app.watching import watched
+from app.web import rates
 from app.web.conversion import NoRoomError, conversions, viewer
 from app.web.question import library
 from app.web.wording import clock
@@ -125,7 +126,7 @@ def converted(video_id: int) -> ResponseReturnValue:
         )
     response = Response(mimetype="video/mp4")
     if request.method != "HEAD":
-        with _refusals("converted"):
+        with _conversion("converted"):
             response.response = conversions().stream(
                 viewer(), "transcode", "--from", f"{from_s:.3f}", "--", str(path)
             )
@@ -145,7 +146,7 @@ def clip(video_id: int) -> ResponseReturnValue:
     with tempfile.TemporaryDirectory(prefix="sceneql-clip-") as folder:
         output = Path(folder, "clip.mp4")
         if request.method != "HEAD":
-            with _refusals("cut"):
+            with _conversion("cut"):
                 times = ("--start", f"{start_s:.3f}", "--end", f"{end_s:.3f}")
                 conversions().run(viewer(), "cut", *times, "--", str(path), str(output))
         else:
@@ -181,8 +182,9 @@ def _check_span(start_s: float, end_s: float, duration_s: float) -> None:
 
 
 @contextmanager
-def _refusals(done: str) -> Iterator[None]:
-    """Has a conversion that cannot be had answered by one line that says why."""
+def _conversion(done: str) -> Iterator[None]:
+    """Counts a conversion, and has one that cannot be had answered by one line that says why."""
+    rates.count(rates.CONVERSIONS)
     try:
         yield
     except NoRoomError as error:
