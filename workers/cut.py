@@ -1,6 +1,7 @@
 """Cuts a clip out of a video, into an MP4 of its own."""
 
-from contextlib import closing, suppress
+from contextlib import closing
+from errno import EFBIG, ENOSPC
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from app.errors import MediaError
 from workers.animation import is_animated_webp
 from workers.container import open_container, packets, read_head
 from workers.excerpt import sound_stream
@@ -54,12 +56,28 @@ def cut(path: Path, output: Path, *, start_s: float, end_s: float) -> bool:
         Whether the streams were copied.
 
     Raises:
-        MediaError: The file is no video or cannot be read; the message is the reason.
+        MediaError: The file is no video or cannot be read, or there is no room for the clip; the
+            message is the reason.
     """
+    try:
+        return _cut(path, output, start_s, end_s)
+    except OSError as error:
+        if error.errno in (EFBIG, ENOSPC):
+            raise MediaError(
+                "makes a clip larger than there is room for; cut a shorter part, or make room for "
+                "temporary files"
+            ) from error
+        raise
+
+
+def _cut(path: Path, output: Path, start_s: float, end_s: float) -> bool:
     # A muxer that does not take a stream after all leaves the other way.
-    with suppress(av.FFmpegError, ValueError):
+    try:
         if _copy(path, output, start_s, end_s):
             return True
+    except (av.FFmpegError, ValueError) as error:
+        if getattr(error, "errno", None) in (EFBIG, ENOSPC):
+            raise
     transcode(
         path,
         str(output),

@@ -4,6 +4,7 @@ A conversion takes one of the server's threads for as long as its viewer takes i
 fewer of them than threads: the pages stay alive whatever viewers do.
 """
 
+import io
 import os
 import select
 import socket
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast
 
 from flask import current_app, request
@@ -80,22 +82,18 @@ class Conversions:
             child.end()
             raise
 
-    def run(self, viewer: Viewer, *arguments: str) -> None:
-        """Has a worker command do its work; raises NoRoomError, and MediaError if it fails."""
+    def file(self, viewer: Viewer, output: Path, *arguments: str) -> "File":
+        """What a worker command writes to a path; raises NoRoomError, and MediaError if it fails.
+
+        The place is free again when the file is closed: until then it may take up the disk.
+        """
         child = self._start(arguments, subprocess.DEVNULL)
-        deadline = time.monotonic() + CUT_S
         try:
-            while child.process.poll() is None:
-                if viewer.is_gone:
-                    raise MediaError("nobody waits for it any more")
-                if time.monotonic() > deadline:
-                    raise MediaError(f"took longer than {CUT_S:.0f} s; cut a shorter part")
-                with suppress(subprocess.TimeoutExpired):
-                    child.process.wait(LOOK_EVERY_S)
-            if child.process.returncode != 0:
-                raise MediaError(child.reason())
-        finally:
+            child.finish(viewer)
+            return File(output, child, viewer, self.stalled_s)
+        except BaseException:
             child.end()
+            raise
 
     def _start(self, arguments: tuple[str, ...], output: int) -> "_Child":
         if not self._has_room():
@@ -128,13 +126,12 @@ class Stream:
     def __init__(self, child: "_Child", viewer: Viewer, stalled_s: float) -> None:
         self._child = child
         self._viewer = viewer
-        self._stalled_s = stalled_s
         self._handed_over_at: float | None = None
         self._first: bytes | None = self._read()
         if not self._first:
             raise MediaError("nobody waits for it any more" if viewer.is_gone else child.reason())
         self._handed_over_at = time.monotonic()
-        threading.Thread(target=self._watch, name="conversion watch", daemon=True).start()
+        child.watch(viewer, stalled_s, lambda: self._handed_over_at)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -162,14 +159,25 @@ class Stream:
         self._child.give_up(f"nothing came of it for {SILENT_S:.0f} s")
         return b""
 
-    def _watch(self) -> None:
-        """Hangs up on a viewer who neither reads nor leaves."""
-        while not self._child.ended.wait(LOOK_EVERY_S):
-            since = self._handed_over_at
-            if since is not None and time.monotonic() - since > self._stalled_s:
-                self._child.process.kill()
-                self._viewer.hang_up()
-                return
+
+class File(io.FileIO):
+    """A file that a child has made, for as long as somebody takes it in."""
+
+    def __init__(self, path: Path, child: "_Child", viewer: Viewer, stalled_s: float) -> None:
+        self._child = child
+        self._read_at = time.monotonic()
+        super().__init__(path)
+        child.watch(viewer, stalled_s, lambda: self._read_at)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Reads on; a server does so whenever its viewer has taken what was read before."""
+        self._read_at = time.monotonic()
+        return super().read(size)
+
+    def close(self) -> None:
+        """Closes the file and gives its place back; may be called more than once."""
+        super().close()
+        self._child.end()
 
 
 class _Child:
@@ -193,6 +201,34 @@ class _Child:
         except BaseException:
             self._complaints.close()
             raise
+
+    def finish(self, viewer: Viewer) -> None:
+        """Waits until its work is done; raises MediaError if it fails or nobody waits for it."""
+        deadline = time.monotonic() + CUT_S
+        while self.process.poll() is None:
+            if viewer.is_gone:
+                raise MediaError("nobody waits for it any more")
+            if time.monotonic() > deadline:
+                raise MediaError(f"took longer than {CUT_S:.0f} s; cut a shorter part")
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(LOOK_EVERY_S)
+        if self.process.returncode != 0:
+            raise MediaError(self.reason())
+
+    def watch(
+        self, viewer: Viewer, stalled_s: float, idle_since: Callable[[], float | None]
+    ) -> None:
+        """Hangs up on a viewer who neither reads nor leaves, for as long as the place is taken."""
+
+        def look() -> None:
+            while not self.ended.wait(LOOK_EVERY_S):
+                since = idle_since()
+                if since is not None and time.monotonic() - since > stalled_s:
+                    self.process.kill()
+                    viewer.hang_up()
+                    return
+
+        threading.Thread(target=look, name="conversion watch", daemon=True).start()
 
     def give_up(self, reason: str) -> None:
         """Ends its work; the reason is what is told of it."""

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from app.supervisor import worker_command
@@ -14,7 +15,7 @@ from tests.integration.test_transcode import (
     pictures,
     write_with_beep,
 )
-from tests.media import quadrants, write_clip
+from tests.media import Pixels, quadrants, write_clip
 from workers.cut import cut
 from workers.video import probe
 
@@ -143,3 +144,22 @@ def test_a_child_writes_the_clip(numbers: Path, tmp_path: Path) -> None:
 
     assert child.returncode == 0
     assert shown(clip)[:25] == list(range(25, 50))
+
+
+def test_a_copy_that_grows_too_large_is_explained(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    noise: list[Pixels] = [
+        random.integers(0, 256, (360, 640, 3), dtype=np.uint8) for _ in range(25)
+    ]
+    path, clip = write_clip(tmp_path / "noise.mp4", noise), tmp_path / "clip.mp4"
+    times = ["--start", "0", "--end", "1", "--max-mb", "1"]
+
+    child = subprocess.run(
+        worker_command("--quiet", "cut", *times, "--", str(path), str(clip)),
+        check=False,
+        stderr=subprocess.PIPE,
+    )
+
+    assert child.returncode == 2
+    assert clip.stat().st_size <= 2**20 < path.stat().st_size
+    assert b"cut a shorter part" in child.stderr

@@ -75,7 +75,7 @@ def watching(server: Server, address: str) -> Iterator[socket.socket]:
         viewer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         viewer.settimeout(30)
         viewer.connect(("127.0.0.1", server.port))
-        viewer.sendall(f"GET {address}/converted HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        viewer.sendall(f"GET {address} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         assert viewer.recv(12).startswith(b"HTTP/1.1 200")
         yield viewer
 
@@ -155,7 +155,7 @@ def test_a_video_that_is_not_in_the_index_is_not_converted(client: FlaskClient) 
 def test_the_child_is_gone_when_its_viewer_is(page: Flask, set_file: SetFile, noise: Path) -> None:
     address = set_file(noise)
     with served(page, **WATERMARK) as server:
-        with watching(server, address):
+        with watching(server, f"{address}/converted"):
             assert len(children()) == 1
         wait_until(lambda: not children())
 
@@ -212,7 +212,7 @@ def test_conversions_without_room_are_refused_and_the_pages_stay(
     address = set_file(noise)
     converted = f"GET {address}/converted HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with served(page, **WATERMARK) as server, ThreadPoolExecutor(SERVER_THREADS) as viewers:
-        with watching(server, address):
+        with watching(server, f"{address}/converted"):
             asked = [viewers.submit(server.request, converted) for _ in range(SERVER_THREADS)]
             refused = [each.result() for each in islice(as_completed(asked), SERVER_THREADS - 1)]
             others = server.request("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -245,10 +245,10 @@ def test_a_viewer_who_neither_reads_nor_leaves_is_hung_up_on(
 ) -> None:
     address = set_file(noise)
     page.extensions[conversion.EXTENSION] = conversion.Conversions(1, stalled_s=0.5)
-    with served(page, **WATERMARK) as server, watching(server, address):
+    with served(page, **WATERMARK) as server, watching(server, f"{address}/converted"):
         wait_until(lambda: not children())
 
         # Its place is free, and so is the thread that wrote to it.
-        with watching(server, address):
+        with watching(server, f"{address}/converted"):
             pass
         wait_until(lambda: not children())
