@@ -34,6 +34,9 @@ _WHOLE = {"movflags": "faststart"}
 _BEFORE_S = 0.5
 """How long before the start of a clip to begin reading, in seconds."""
 
+_AFTER_S = 5.0
+"""How long after a time to look for what belongs before it: no muxer keeps tracks further apart."""
+
 
 def cut(path: Path, output: Path, *, start_s: float, end_s: float) -> bool:
     """Write a part of a video into a file, by copying its streams where that can be exact.
@@ -122,6 +125,9 @@ def _key_frame(container: InputContainer, video: VideoStream, start_s: float) ->
     half_a_frame_s = float(1 / rate) / 2 if rate else 0.01
     _seek(container, start_s)
     for packet in packets(container):
+        is_shown_or_heard = packet.dts is not None and packet.stream.type in ("video", "audio")
+        if is_shown_or_heard and _time_s(container, packet) > start_s + _AFTER_S:
+            return None
         if packet.stream_index != video.index or packet.pts is None:
             continue
         away_s = _time_s(container, packet) - start_s
@@ -181,6 +187,10 @@ class _Copying:
         is_video = packet.stream_index == self._video.index
         assert packet.dts is not None
         dts_s = float(packet.dts * packet.time_base - self._start)
+        if dts_s >= self._length_s + _AFTER_S:
+            # Another track has ended long before, or comes and goes.
+            self._waits_for_more.clear()
+            return
         if dts_s >= self._length_s:
             self._waits_for_more.discard(packet.stream_index)
             return

@@ -1,12 +1,16 @@
 """Clips out of videos: as they are where that can be exact, encoded anew where not."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+from av.packet import Packet
 
+import workers.cut
 from app.supervisor import worker_command
 from tests.integration.test_transcode import (
     beginnings,
@@ -16,6 +20,7 @@ from tests.integration.test_transcode import (
     write_with_beep,
 )
 from tests.media import Pixels, quadrants, write_clip
+from workers.container import packets
 from workers.cut import cut
 from workers.video import probe
 
@@ -132,6 +137,37 @@ def test_a_turned_video_stays_upright(start_s: float, tmp_path: Path) -> None:
     info = probe(clip)
     assert copied == (start_s == 0)
     assert (info.width, info.height) == (90, 160)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "keys_every", "is_copied"), [(0, "25", True), (4, "25", True), (4, "9999", False)]
+)
+def test_a_clip_is_read_only_so_far_though_the_sound_ends_early(
+    start_s: float,
+    keys_every: str,
+    is_copied: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = {"g": keys_every, "keyint_min": keys_every, "sc_threshold": "0"}
+    path = tmp_path / "short.mp4"
+    write_with_beep(path, ("libx264", "aac"), 0.5, length_s=40, options=options, sound_s=1)
+    start_s += first_picture_s(path)
+    read: list[Packet[Any]] = []
+    monkeypatch.setattr(workers.cut, "packets", lambda source: noted(packets(source), read))
+    monkeypatch.setattr(workers.cut, "transcode", lambda *_, **__: None)
+
+    copied = cut(path, tmp_path / "clip.mp4", start_s=start_s, end_s=start_s + 1)
+
+    assert copied == is_copied
+    last = max(packet.dts * packet.time_base for packet in read if packet.dts is not None)
+    assert last < start_s + 10
+
+
+def noted(source: "Iterator[Packet[Any]]", read: "list[Packet[Any]]") -> "Iterator[Packet[Any]]":
+    for packet in source:
+        read.append(packet)
+        yield packet
 
 
 def test_a_child_writes_the_clip(numbers: Path, tmp_path: Path) -> None:
