@@ -77,6 +77,12 @@ class Settings(BaseSettings):
     fetches_per_minute: int = Field(
         default=20, ge=1, description="Pictures by address that one client may ask for in a minute."
     )
+    conversions_per_minute: int = Field(
+        default=60,
+        ge=1,
+        description="Conversions and clips that one client may begin in a minute; each seek in a "
+        "converted video begins one.",
+    )
     logins_per_minute: int = Field(
         default=10, ge=1, description="Wrong tokens that one client may try in a minute."
     )

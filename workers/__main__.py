@@ -126,10 +126,12 @@ def _transcode(settings: Settings, arguments: argparse.Namespace) -> None:
 
 def _cut(settings: Settings, arguments: argparse.Namespace) -> None:
     from workers.cut import cut
-    from workers.limits import limit_memory
+    from workers.limits import limit_files, limit_memory
 
     os.nice(CONVERSION_NICENESS)
     limit_memory(settings.decode_memory_mb)
+    if arguments.max_mb is not None:
+        limit_files(arguments.max_mb)
     cut(
         arguments.file.absolute(),
         arguments.output.absolute(),
@@ -202,6 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     cut.add_argument("output", type=Path)
     cut.add_argument("--start", type=float, required=True, dest="start_s", metavar="SECONDS")
     cut.add_argument("--end", type=float, required=True, dest="end_s", metavar="SECONDS")
+    cut.add_argument("--max-mb", type=int, metavar="MB", help="size that the clip may have")
     cut.set_defaults(run=_cut)
 
     demo = commands.add_parser("demo", help="render the library of sample videos")

@@ -1,6 +1,7 @@
 """Cuts a clip out of a video, into an MP4 of its own."""
 
-from contextlib import closing, suppress
+from contextlib import closing
+from errno import EFBIG, ENOSPC
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from app.errors import MediaError
 from workers.animation import is_animated_webp
 from workers.container import open_container, packets, read_head
 from workers.excerpt import sound_stream
@@ -31,6 +33,9 @@ _SLIP_S = 0.001
 _WHOLE = {"movflags": "faststart"}
 _BEFORE_S = 0.5
 """How long before the start of a clip to begin reading, in seconds."""
+
+_AFTER_S = 5.0
+"""How long after a time to look for what belongs before it: no muxer keeps tracks further apart."""
 
 
 def cut(path: Path, output: Path, *, start_s: float, end_s: float) -> bool:
@@ -54,12 +59,28 @@ def cut(path: Path, output: Path, *, start_s: float, end_s: float) -> bool:
         Whether the streams were copied.
 
     Raises:
-        MediaError: The file is no video or cannot be read; the message is the reason.
+        MediaError: The file is no video or cannot be read, or there is no room for the clip; the
+            message is the reason.
     """
+    try:
+        return _cut(path, output, start_s, end_s)
+    except OSError as error:
+        if error.errno in (EFBIG, ENOSPC):
+            raise MediaError(
+                "makes a clip larger than there is room for; cut a shorter part, or make room for "
+                "temporary files"
+            ) from error
+        raise
+
+
+def _cut(path: Path, output: Path, start_s: float, end_s: float) -> bool:
     # A muxer that does not take a stream after all leaves the other way.
-    with suppress(av.FFmpegError, ValueError):
+    try:
         if _copy(path, output, start_s, end_s):
             return True
+    except (av.FFmpegError, ValueError) as error:
+        if getattr(error, "errno", None) in (EFBIG, ENOSPC):
+            raise
     transcode(
         path,
         str(output),
@@ -104,6 +125,9 @@ def _key_frame(container: InputContainer, video: VideoStream, start_s: float) ->
     half_a_frame_s = float(1 / rate) / 2 if rate else 0.01
     _seek(container, start_s)
     for packet in packets(container):
+        is_shown_or_heard = packet.dts is not None and packet.stream.type in ("video", "audio")
+        if is_shown_or_heard and _time_s(container, packet) > start_s + _AFTER_S:
+            return None
         if packet.stream_index != video.index or packet.pts is None:
             continue
         away_s = _time_s(container, packet) - start_s
@@ -163,6 +187,10 @@ class _Copying:
         is_video = packet.stream_index == self._video.index
         assert packet.dts is not None
         dts_s = float(packet.dts * packet.time_base - self._start)
+        if dts_s >= self._length_s + _AFTER_S:
+            # Another track has ended long before, or comes and goes.
+            self._waits_for_more.clear()
+            return
         if dts_s >= self._length_s:
             self._waits_for_more.discard(packet.stream_index)
             return

@@ -13,3 +13,11 @@ def limit_memory(memory_mb: int) -> None:
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def limit_files(size_mb: int) -> None:
+    """Has writing more than this into a file fail with EFBIG."""
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    wanted = size_mb * 2**20
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, hard))

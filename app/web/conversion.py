@@ -4,6 +4,7 @@ A conversion takes one of the server's threads for as long as its viewer takes i
 fewer of them than threads: the pages stay alive whatever viewers do.
 """
 
+import io
 import os
 import select
 import socket
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast
 
 from flask import current_app, request
@@ -25,6 +27,8 @@ EXTENSION = "sceneql conversions"
 CHUNK_BYTES = 64 * 1024
 WAIT_FOR_ROOM_S = 2.0
 """A viewer who seeks begins a conversion before the server knows that the former one is over."""
+MAY_WAIT = 1
+"""How many requests may wait for room, since each of them takes a thread meanwhile."""
 LOOK_EVERY_S = 0.5
 SILENT_S = 60.0
 """A child that produces nothing for so long is given up."""
@@ -67,6 +71,7 @@ class Conversions:
         self.at_most = at_most
         self.stalled_s = stalled_s
         self._room = threading.BoundedSemaphore(at_most)
+        self._waiting_room = threading.BoundedSemaphore(MAY_WAIT)
 
     def stream(self, viewer: Viewer, *arguments: str) -> "Stream":
         """What a worker command writes; raises NoRoomError, and MediaError if that is nothing."""
@@ -77,25 +82,21 @@ class Conversions:
             child.end()
             raise
 
-    def run(self, viewer: Viewer, *arguments: str) -> None:
-        """Has a worker command do its work; raises NoRoomError, and MediaError if it fails."""
+    def file(self, viewer: Viewer, output: Path, *arguments: str) -> "File":
+        """What a worker command writes to a path; raises NoRoomError, and MediaError if it fails.
+
+        The place is free again when the file is closed: until then it may take up the disk.
+        """
         child = self._start(arguments, subprocess.DEVNULL)
-        deadline = time.monotonic() + CUT_S
         try:
-            while child.process.poll() is None:
-                if viewer.is_gone:
-                    raise MediaError("nobody waits for it any more")
-                if time.monotonic() > deadline:
-                    raise MediaError(f"took longer than {CUT_S:.0f} s; cut a shorter part")
-                with suppress(subprocess.TimeoutExpired):
-                    child.process.wait(LOOK_EVERY_S)
-            if child.process.returncode != 0:
-                raise MediaError(child.reason())
-        finally:
+            child.finish(viewer)
+            return File(output, child, viewer, self.stalled_s)
+        except BaseException:
             child.end()
+            raise
 
     def _start(self, arguments: tuple[str, ...], output: int) -> "_Child":
-        if not self._room.acquire(timeout=WAIT_FOR_ROOM_S):
+        if not self._has_room():
             many = "1 video is" if self.at_most == 1 else f"{self.at_most} videos are"
             raise NoRoomError(
                 f"{many} being converted already, and more would slow down the search: try again "
@@ -107,6 +108,17 @@ class Conversions:
             self._room.release()
             raise
 
+    def _has_room(self) -> bool:
+        """Takes a place if there is one, or soon will be."""
+        if self._room.acquire(blocking=False):
+            return True
+        if not self._waiting_room.acquire(blocking=False):
+            return False
+        try:
+            return self._room.acquire(timeout=WAIT_FOR_ROOM_S)
+        finally:
+            self._waiting_room.release()
+
 
 class Stream:
     """What a child writes, for as long as somebody takes it in; the body of a response."""
@@ -114,13 +126,12 @@ class Stream:
     def __init__(self, child: "_Child", viewer: Viewer, stalled_s: float) -> None:
         self._child = child
         self._viewer = viewer
-        self._stalled_s = stalled_s
         self._handed_over_at: float | None = None
         self._first: bytes | None = self._read()
         if not self._first:
             raise MediaError("nobody waits for it any more" if viewer.is_gone else child.reason())
         self._handed_over_at = time.monotonic()
-        threading.Thread(target=self._watch, name="conversion watch", daemon=True).start()
+        child.watch(viewer, stalled_s, lambda: self._handed_over_at)
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -148,14 +159,25 @@ class Stream:
         self._child.give_up(f"nothing came of it for {SILENT_S:.0f} s")
         return b""
 
-    def _watch(self) -> None:
-        """Hangs up on a viewer who neither reads nor leaves."""
-        while not self._child.ended.wait(LOOK_EVERY_S):
-            since = self._handed_over_at
-            if since is not None and time.monotonic() - since > self._stalled_s:
-                self._child.process.kill()
-                self._viewer.hang_up()
-                return
+
+class File(io.FileIO):
+    """A file that a child has made, for as long as somebody takes it in."""
+
+    def __init__(self, path: Path, child: "_Child", viewer: Viewer, stalled_s: float) -> None:
+        self._child = child
+        self._read_at = time.monotonic()
+        super().__init__(path)
+        child.watch(viewer, stalled_s, lambda: self._read_at)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Reads on; a server does so whenever its viewer has taken what was read before."""
+        self._read_at = time.monotonic()
+        return super().read(size)
+
+    def close(self) -> None:
+        """Closes the file and gives its place back; may be called more than once."""
+        super().close()
+        self._child.end()
 
 
 class _Child:
@@ -179,6 +201,34 @@ class _Child:
         except BaseException:
             self._complaints.close()
             raise
+
+    def finish(self, viewer: Viewer) -> None:
+        """Waits until its work is done; raises MediaError if it fails or nobody waits for it."""
+        deadline = time.monotonic() + CUT_S
+        while self.process.poll() is None:
+            if viewer.is_gone:
+                raise MediaError("nobody waits for it any more")
+            if time.monotonic() > deadline:
+                raise MediaError(f"took longer than {CUT_S:.0f} s; cut a shorter part")
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(LOOK_EVERY_S)
+        if self.process.returncode != 0:
+            raise MediaError(self.reason())
+
+    def watch(
+        self, viewer: Viewer, stalled_s: float, idle_since: Callable[[], float | None]
+    ) -> None:
+        """Hangs up on a viewer who neither reads nor leaves, for as long as the place is taken."""
+
+        def look() -> None:
+            while not self.ended.wait(LOOK_EVERY_S):
+                since = idle_since()
+                if since is not None and time.monotonic() - since > stalled_s:
+                    self.process.kill()
+                    viewer.hang_up()
+                    return
+
+        threading.Thread(target=look, name="conversion watch", daemon=True).start()
 
     def give_up(self, reason: str) -> None:
         """Ends its work; the reason is what is told of it."""

@@ -2,12 +2,14 @@
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
+from typing import NoReturn
 
 from flask import Blueprint, Response, abort, make_response, request, send_file, url_for
 from flask.typing import ResponseReturnValue
@@ -17,7 +19,8 @@ from werkzeug.wsgi import wrap_file
 from app import catalog
 from app.errors import BadRequestError, MediaError
 from app.watching import watched
-from app.web.conversion import NoRoomError, conversions, viewer
+from app.web import rates
+from app.web.conversion import File, NoRoomError, conversions, viewer
 from app.web.question import library
 from app.web.wording import clock
 
@@ -50,6 +53,7 @@ PICTURE_STARTS = {
 
 RETRY_AFTER_S = 60
 MAX_CLIP_S = 600.0
+MAX_CLIP_MB = 2048
 MAX_NAME_LENGTH = 80
 
 # Larger numbers name nothing that Postgres could hold.
@@ -124,7 +128,7 @@ def converted(video_id: int) -> ResponseReturnValue:
         )
     response = Response(mimetype="video/mp4")
     if request.method != "HEAD":
-        with _refusals("converted"):
+        with _conversion("converted"):
             response.response = conversions().stream(
                 viewer(), "transcode", "--from", f"{from_s:.3f}", "--", str(path)
             )
@@ -136,28 +140,42 @@ def converted(video_id: int) -> ResponseReturnValue:
 @blueprint.get(f"/media/{VIDEO_ID}/clip")
 def clip(video_id: int) -> ResponseReturnValue:
     """The part of a video from second `start` to `end`, as an MP4 to keep."""
-    video = watched(library(), video_id)
+    path, video = _path(video_id), watched(library(), video_id)
     if video is None:
-        abort(HTTPStatus.NOT_FOUND, f"The index has no video {video_id} with a file at hand.")
+        _not_at_hand(video_id)
     start_s, end_s = seconds("start", 0.0), seconds("end", video.duration_s)
     _check_span(start_s, end_s, video.duration_s)
-    with tempfile.TemporaryDirectory(prefix="sceneql-clip-") as folder:
-        output = Path(folder, "clip.mp4")
-        if request.method != "HEAD":
-            with _refusals("cut"):
-                times = ("--start", f"{start_s:.3f}", "--end", f"{end_s:.3f}")
-                conversions().run(viewer(), "cut", *times, "--", video.path, str(output))
-        else:
-            output.touch()
-        # What is open can be read although its name is gone: nothing is left behind.
-        file = output.open("rb")
-    response = send_file(
-        file, "video/mp4", as_attachment=True, download_name=clip_name(video.title, start_s, end_s)
-    )
-    if request.method != "HEAD":
+    if request.method == "HEAD":
+        response = Response(mimetype="video/mp4")
+    else:
+        file = _cut(path, start_s, end_s)
+        response = send_file(file, "video/mp4")
         response.content_length = os.fstat(file.fileno()).st_size
+    name = clip_name(video.title, start_s, end_s)
+    response.headers.set("Content-Disposition", "attachment", filename=name)
     response.cache_control.no_store = True
     return response
+
+
+def _cut(path: Path, start_s: float, end_s: float) -> File:
+    with tempfile.TemporaryDirectory(prefix="sceneql-clip-") as folder, _conversion("cut"):
+        output = Path(folder, "clip.mp4")
+        times = ("--start", f"{start_s:.3f}", "--end", f"{end_s:.3f}")
+        size = ("--max-mb", str(_room_mb(folder)))
+        # What is open can be read although its name is gone: nothing is left behind.
+        return conversions().file(
+            viewer(), output, "cut", *times, *size, "--", str(path), str(output)
+        )
+
+
+def _room_mb(folder: str) -> int:
+    """How large a clip may be: all that may be made at a time leave some of the disk free."""
+    free_mb = shutil.disk_usage(folder).free // 2**20 // (conversions().at_most + 1)
+    if free_mb < 1:
+        raise MediaError(
+            "no room is left for temporary files; make some, or set TMPDIR to another folder"
+        )
+    return min(MAX_CLIP_MB, free_mb)
 
 
 def clip_name(title: str, start_s: float, end_s: float) -> str:
@@ -180,8 +198,9 @@ def _check_span(start_s: float, end_s: float, duration_s: float) -> None:
 
 
 @contextmanager
-def _refusals(done: str) -> Iterator[None]:
-    """Has a conversion that cannot be had answered by one line that says why."""
+def _conversion(done: str) -> Iterator[None]:
+    """Counts a conversion, and has one that cannot be had answered by one line that says why."""
+    rates.count(rates.CONVERSIONS)
     try:
         yield
     except NoRoomError as error:
@@ -201,10 +220,15 @@ def seconds(name: str, default: float) -> float:
 
 
 def _path(video_id: int) -> Path:
+    """Where an indexed video lies; whatever opens one asks here, so that nothing else is opened."""
     path = catalog.media_path(library(), video_id)
     if path is None:
-        abort(HTTPStatus.NOT_FOUND, f"The index has no video {video_id} with a file at hand.")
+        _not_at_hand(video_id)
     return path
+
+
+def _not_at_hand(video_id: int) -> NoReturn:
+    abort(HTTPStatus.NOT_FOUND, f"The index has no video {video_id} with a file at hand.")
 
 
 def _version(indexed_at: datetime) -> str:

@@ -32,6 +32,7 @@ QUESTIONS = Rate("questions", "questions_per_minute")
 UPLOADS = Rate("uploads", "uploads_per_minute")
 FETCHES = Rate("pictures by address", "fetches_per_minute")
 LOGINS = Rate("wrong tokens", "logins_per_minute")
+CONVERSIONS = Rate("conversions and clips", "conversions_per_minute")
 
 
 class Counts:
@@ -41,7 +42,7 @@ class Counts:
         self.limiter = MovingWindowRateLimiter(MemoryStorage())
         self.items: dict[Rate, RateLimitItem] = {
             rate: RateLimitItemPerMinute(getattr(settings, rate.setting), namespace=rate.setting)
-            for rate in (QUESTIONS, UPLOADS, FETCHES, LOGINS)
+            for rate in (QUESTIONS, UPLOADS, FETCHES, LOGINS, CONVERSIONS)
         }
 
 

@@ -1,11 +1,16 @@
 """Clips out of videos: as they are where that can be exact, encoded anew where not."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
+import numpy as np
 import pytest
+from av.packet import Packet
 
+import workers.cut
 from app.supervisor import worker_command
 from tests.integration.test_transcode import (
     beginnings,
@@ -14,7 +19,8 @@ from tests.integration.test_transcode import (
     pictures,
     write_with_beep,
 )
-from tests.media import quadrants, write_clip
+from tests.media import Pixels, quadrants, write_clip
+from workers.container import packets
 from workers.cut import cut
 from workers.video import probe
 
@@ -133,6 +139,37 @@ def test_a_turned_video_stays_upright(start_s: float, tmp_path: Path) -> None:
     assert (info.width, info.height) == (90, 160)
 
 
+@pytest.mark.parametrize(
+    ("start_s", "keys_every", "is_copied"), [(0, "25", True), (4, "25", True), (4, "9999", False)]
+)
+def test_a_clip_is_read_only_so_far_though_the_sound_ends_early(
+    start_s: float,
+    keys_every: str,
+    is_copied: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = {"g": keys_every, "keyint_min": keys_every, "sc_threshold": "0"}
+    path = tmp_path / "short.mp4"
+    write_with_beep(path, ("libx264", "aac"), 0.5, length_s=40, options=options, sound_s=1)
+    start_s += first_picture_s(path)
+    read: list[Packet[Any]] = []
+    monkeypatch.setattr(workers.cut, "packets", lambda source: noted(packets(source), read))
+    monkeypatch.setattr(workers.cut, "transcode", lambda *_, **__: None)
+
+    copied = cut(path, tmp_path / "clip.mp4", start_s=start_s, end_s=start_s + 1)
+
+    assert copied == is_copied
+    last = max(packet.dts * packet.time_base for packet in read if packet.dts is not None)
+    assert last < start_s + 10
+
+
+def noted(source: "Iterator[Packet[Any]]", read: "list[Packet[Any]]") -> "Iterator[Packet[Any]]":
+    for packet in source:
+        read.append(packet)
+        yield packet
+
+
 def test_a_child_writes_the_clip(numbers: Path, tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     times = ["--start", "1", "--end", "2"]
@@ -143,3 +180,22 @@ def test_a_child_writes_the_clip(numbers: Path, tmp_path: Path) -> None:
 
     assert child.returncode == 0
     assert shown(clip)[:25] == list(range(25, 50))
+
+
+def test_a_copy_that_grows_too_large_is_explained(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    noise: list[Pixels] = [
+        random.integers(0, 256, (360, 640, 3), dtype=np.uint8) for _ in range(25)
+    ]
+    path, clip = write_clip(tmp_path / "noise.mp4", noise), tmp_path / "clip.mp4"
+    times = ["--start", "0", "--end", "1", "--max-mb", "1"]
+
+    child = subprocess.run(
+        worker_command("--quiet", "cut", *times, "--", str(path), str(clip)),
+        check=False,
+        stderr=subprocess.PIPE,
+    )
+
+    assert child.returncode == 2
+    assert clip.stat().st_size <= 2**20 < path.stat().st_size
+    assert b"cut a shorter part" in child.stderr

@@ -141,8 +141,12 @@ def write_with_beep(
     beep_s: float,
     length_s: int,
     options: dict[str, str] | None = None,
+    sound_s: float | None = None,
 ) -> Path:
-    """Black pictures and silence, until both white and a tone begin at a second."""
+    """Black pictures and silence, until both white and a tone begin at a second.
+
+    The sound lasts as long as the pictures, unless `sound_s` says how long.
+    """
     rate = 44_100
     with av.open(str(path), "w") as container:
         video = container.add_stream(codecs[0], FPS, options=options or {})
@@ -153,7 +157,7 @@ def write_with_beep(
             shade = 255 if index / FPS >= beep_s else 0
             frame = av.VideoFrame.from_ndarray(plain((shade,) * 3), format="rgb24")
             container.mux(video.encode(frame.reformat(format="yuv420p")))
-        times = np.arange(length_s * rate) / rate
+        times = np.arange(round((length_s if sound_s is None else sound_s) * rate)) / rate
         tone = np.where(times >= beep_s, np.sin(2 * np.pi * 880 * times), 0).astype(np.float32)
         for start in range(0, len(times), 1024):
             part = np.ascontiguousarray(np.stack([tone[start : start + 1024]] * 2))

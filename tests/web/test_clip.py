@@ -1,18 +1,25 @@
 """Clips to keep: a part of a video as a file of its own."""
 
+import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
-from app.web import create_app
+from app.web import conversion, create_app, media
 from app.web.media import clip_name
 from tests.filling import fill
 from tests.integration.test_transcode import number_of, numbered, pictures
 from tests.media import write_clip
-from tests.web.serving import served
+from tests.web.conftest import SetFile
+from tests.web.serving import Server, served
+from tests.web.test_conversion import WATERMARK, noise, page, wait_until, watching
+
+__all__ = ["noise", "page"]
 
 
 @pytest.fixture
@@ -52,11 +59,69 @@ def test_a_clip_is_a_file_of_its_own(
     assert list(scratch.iterdir()) == []
 
 
-def test_the_headers_of_a_clip_come_without_cutting(own_client: FlaskClient, video: str) -> None:
+def test_the_headers_of_a_clip_come_without_cutting(
+    own_client: FlaskClient, video: str, tmp_path: Path
+) -> None:
+    (tmp_path / "numbers.avi").write_bytes(b"nothing that could be cut")
+
     reply = own_client.head(f"{video}/clip?start=1&end=2")
 
     assert reply.status_code == 200
     assert reply.headers["Content-Type"] == "video/mp4"
+    assert "Numbers 0 124 0.01-0.02.mp4" in reply.headers["Content-Disposition"]
+
+
+def test_a_clip_that_grows_too_large_is_explained(
+    own_client: FlaskClient,
+    set_file: SetFile,
+    noise: Path,
+    scratch: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(media, "MAX_CLIP_MB", 1)
+
+    reply = own_client.get(f"{set_file(noise)}/clip?start=0&end=4")
+
+    assert reply.status_code == 422
+    assert "cut a shorter part, or make room for temporary files" in reply.text
+    assert list(scratch.iterdir()) == []
+
+
+def test_a_clip_is_not_begun_on_a_full_disk(
+    own_client: FlaskClient, video: str, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert scratch.is_dir()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
+
+    reply = own_client.get(f"{video}/clip?start=1&end=2")
+
+    assert reply.status_code == 422
+    assert "set TMPDIR to another folder" in reply.text
+
+
+def is_cut(server: Server, address: str) -> bool:
+    """Whether a clip comes, which it does where there is room for it."""
+    return server.request(f"GET {address} HTTP/1.1\r\nHost: localhost\r\n\r\n").status == 200
+
+
+def test_a_clip_keeps_its_place_until_it_is_taken(
+    page: Flask, set_file: SetFile, noise: Path
+) -> None:
+    address = f"{set_file(noise)}/clip?start=0&end=4"
+    with served(page, **WATERMARK) as server:
+        with watching(server, address):
+            assert not is_cut(server, address)
+
+        wait_until(lambda: is_cut(server, address))
+
+
+def test_who_does_not_take_a_clip_is_hung_up_on(
+    page: Flask, set_file: SetFile, noise: Path
+) -> None:
+    address = f"{set_file(noise)}/clip?start=0&end=4"
+    page.extensions[conversion.EXTENSION] = conversion.Conversions(1, stalled_s=0.5)
+    with served(page, **WATERMARK) as server, watching(server, address):
+        wait_until(lambda: is_cut(server, address))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -21,7 +23,7 @@ from app.config import Settings
 from app.web import conversion, create_app
 from tests.media import Pixels, place, write_clip
 from tests.web.conftest import SetFile
-from tests.web.serving import Server, served
+from tests.web.serving import SERVER_THREADS, Server, served
 
 # What the server keeps for a viewer who does not read it: as little as can be.
 WATERMARK = {"outbuf_high_watermark": 1}
@@ -73,7 +75,7 @@ def watching(server: Server, address: str) -> Iterator[socket.socket]:
         viewer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         viewer.settimeout(30)
         viewer.connect(("127.0.0.1", server.port))
-        viewer.sendall(f"GET {address}/converted HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        viewer.sendall(f"GET {address} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         assert viewer.recv(12).startswith(b"HTTP/1.1 200")
         yield viewer
 
@@ -153,7 +155,7 @@ def test_a_video_that_is_not_in_the_index_is_not_converted(client: FlaskClient) 
 def test_the_child_is_gone_when_its_viewer_is(page: Flask, set_file: SetFile, noise: Path) -> None:
     address = set_file(noise)
     with served(page, **WATERMARK) as server:
-        with watching(server, address):
+        with watching(server, f"{address}/converted"):
             assert len(children()) == 1
         wait_until(lambda: not children())
 
@@ -202,19 +204,40 @@ def test_a_child_does_not_outlive_the_page(noise: Path) -> None:
     page.stdout.close()
 
 
-def test_one_conversion_too_many_is_refused_and_the_pages_stay(
-    page: Flask, set_file: SetFile, noise: Path
+def test_conversions_without_room_are_refused_and_the_pages_stay(
+    page: Flask, set_file: SetFile, noise: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Longer than any request here waits: who has to wait for room has not been answered.
+    monkeypatch.setattr(conversion, "WAIT_FOR_ROOM_S", 60)
     address = set_file(noise)
-    client = page.test_client()
-    with served(page, **WATERMARK) as server, watching(server, address):
-        refused = client.get(f"{address}/converted")
-        others = client.get("/")
+    converted = f"GET {address}/converted HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with served(page, **WATERMARK) as server, ThreadPoolExecutor(SERVER_THREADS) as viewers:
+        with watching(server, f"{address}/converted"):
+            asked = [viewers.submit(server.request, converted) for _ in range(SERVER_THREADS)]
+            refused = [each.result() for each in islice(as_completed(asked), SERVER_THREADS - 1)]
+            others = server.request("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        # Who waited has the place of the viewer who has left.
+        statuses = sorted(each.result().status for each in asked)
 
-    assert refused.status_code == 503
-    assert int(refused.headers["Retry-After"]) > 0
-    assert "raise SCENEQL_CONVERSIONS" in refused.text
-    assert others.status_code == 200
+    assert others.status == 200
+    assert statuses == [200, *[503] * (SERVER_THREADS - 1)]
+    assert all(int(each.headers["Retry-After"]) > 0 for each in refused)
+    assert all(b"raise SCENEQL_CONVERSIONS" in each.data for each in refused)
+
+
+def test_conversions_and_clips_have_a_rate(
+    engine: Engine, set_file: SetFile, tmp_path: Path
+) -> None:
+    address = set_file(tmp_path / "not there.avi")
+    for again in ("converted", "clip?start=0&end=1"):
+        client = create_app(engine, Settings(conversions_per_minute=1)).test_client()
+        assert client.head(f"{address}/converted").status_code == 200
+        assert client.get(f"{address}/converted").status_code == 422
+
+        refused = client.get(f"{address}/{again}")
+
+        assert refused.status_code == 429
+        assert "SCENEQL_CONVERSIONS_PER_MINUTE" in refused.text
 
 
 def test_a_viewer_who_neither_reads_nor_leaves_is_hung_up_on(
@@ -222,10 +245,10 @@ def test_a_viewer_who_neither_reads_nor_leaves_is_hung_up_on(
 ) -> None:
     address = set_file(noise)
     page.extensions[conversion.EXTENSION] = conversion.Conversions(1, stalled_s=0.5)
-    with served(page, **WATERMARK) as server, watching(server, address):
+    with served(page, **WATERMARK) as server, watching(server, f"{address}/converted"):
         wait_until(lambda: not children())
 
         # Its place is free, and so is the thread that wrote to it.
-        with watching(server, address):
+        with watching(server, f"{address}/converted"):
             pass
         wait_until(lambda: not children())

@@ -71,11 +71,19 @@ def index(engine: Engine, path: Path) -> None:
 
 @pytest.fixture
 def media(engine: Engine, own_client: FlaskClient, clip: Path) -> Callable[[], int]:
-    """Asks for the video's file; returns the status."""
+    """Asks for the video's file, as it is, converted and cut; returns the status they agree on."""
     assert clip.exists()
     with engine.connect() as connection:
         video_id = connection.execute(text("SELECT id FROM videos")).scalar_one()
-    return lambda: own_client.get(f"/media/{video_id}").status_code
+
+    def ask() -> int:
+        # The headers suffice: what lies here is no video that could be converted.
+        ways = ("", "/converted", "/clip")
+        given = {way: own_client.head(f"/media/{video_id}{way}").status_code for way in ways}
+        assert len(set(given.values())) == 1, given
+        return given[""]
+
+    return ask
 
 
 def test_no_path_leads_out_of_what_is_served(drawn_library: Engine) -> None:
