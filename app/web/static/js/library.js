@@ -5,7 +5,7 @@ import { ask, closeDialogs } from "./confirm.js";
 import { take } from "./activity.js";
 import "./edit.js";
 import "./upload.js";
-import { fetchPage } from "./fetching.js";
+import { fetchPage, say } from "./fetching.js";
 
 const TYPING_MS = 250;
 
@@ -19,7 +19,12 @@ async function find(form) {
   const { signal } = finding;
   const address = addressOf(form);
   const page = await fetchPage(address, { signal });
-  if (!page || signal.aborted) {
+  // Another page, or a form of its own, may have been shown in the meantime.
+  if (signal.aborted || !form.isConnected) {
+    return;
+  }
+  if (!page?.ok) {
+    say(page ? page.problem : "SceneQL does not answer.");
     return;
   }
   for (const id of ["entries", "states", "summary"]) {
@@ -36,6 +41,12 @@ async function find(form) {
   document.dispatchEvent(new Event("shown"));
 }
 
+/* What was typed before one went elsewhere is not found any more. */
+function stopFinding() {
+  clearTimeout(typed);
+  finding.abort();
+}
+
 function addressOf(form) {
   const address = new URL(form.action);
   for (const [name, value] of new FormData(form)) {
@@ -44,6 +55,18 @@ function addressOf(form) {
     }
   }
   return address;
+}
+
+/* A video that was taken out has no page to come back to: what is shown now takes its place. */
+function remember(shown, action) {
+  const address = shown && new URL(shown);
+  // What did not lead on to a page is nothing that could be read again.
+  if (address && address.pathname !== new URL(action, location.href).pathname) {
+    // It was said once, and is not said again when the page is.
+    address.searchParams.delete("said");
+    address.searchParams.delete("n");
+    history.replaceState(null, "", address);
+  }
 }
 
 document.addEventListener("input", (event) => {
@@ -91,6 +114,8 @@ function count(changed) {
   }
 }
 
+addEventListener("popstate", stopFinding);
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (form.id === "find") {
@@ -105,7 +130,7 @@ document.addEventListener("submit", async (event) => {
       ask(action, data);
     } else {
       closeDialogs();
-      await show(action, data);
+      remember(await show(action, data), action);
     }
   }
 });
