@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from app.catalog import cover_frame_no, known_path, scene_count
 from app.edits import storable
-from app.models import Scene, Video, VideoFile
+from app.models import Video, VideoFile
 
 STATES = ("indexed", "failed", "hidden", "pending")
 SORTS = ("title", "date", "length", "indexed", "state")
@@ -139,14 +139,6 @@ def list_unread(engine: Engine, *, limit: int) -> tuple[UnreadFile, ...]:
     with engine.connect() as connection:
         rows = connection.execute(wanted.order_by(VideoFile.path).limit(limit))
         return tuple(UnreadFile(row.path, row.error or "") for row in rows)
-
-
-def in_which_is_said(keywords: str) -> ColumnElement[bool]:
-    """Whether a video has a scene in which keywords, as in web searches, are said."""
-    scenes = select(Scene.video_id).where(
-        Scene.said_words.bool_op("@@")(func.keyword_query(keywords))
-    )
-    return Video.id.in_(scenes)
 
 
 def _entries() -> Select[*tuple[Any, ...]]:

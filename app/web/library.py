@@ -15,7 +15,7 @@ from app.activity import activity as current_activity
 from app.errors import BadRequestError
 from app.filters import video_filter
 from app.library import SORTS, STATES, Wanted
-from app.typed_filters import conditions, said_of
+from app.typed_filters import conditions
 from app.web.errors import status_of
 from app.web.question import Given, library, one_of, read_given, whole_number
 from app.web.wording import count
@@ -80,9 +80,6 @@ def videos() -> ResponseReturnValue:
     place = "question_problem"
     try:
         typed = conditions(view.given.filter)
-        if said := said_of(view.given.filter):
-            # A question wants it all in one scene as well.
-            typed = and_(typed, videos_listed.in_which_is_said(" ".join(said)))
         place = "where_problem"
         condition = and_(typed, video_filter(view.given.where))
     except BadRequestError as error:

@@ -731,7 +731,7 @@ def test_a_filter_for_what_is_said_holds_for_videos(three: FlaskClient, engine: 
         (["harbours"], ["one", "three"]),
         (['"old harbour"'], ["three"]),
         (["harbour -old"], ["one"]),
-        (["harbour", "morning"], ["three"]),
+        (["harbour", "good"], ["one"]),
         (["evening"], []),
         (["the"], []),
     ):

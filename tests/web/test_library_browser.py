@@ -139,6 +139,18 @@ def test_typing_finds_and_keeps_the_focus_and_the_address(page: Page) -> None:
     expect(rows(page)).to_have_count(6)
 
 
+def test_back_leads_to_the_list_that_was_found(page: Page) -> None:
+    page.get_by_label("Name", exact=True).fill("eo 3")
+    expect(rows(page)).to_have_count(1)
+    page.get_by_role("link", name="Status").click()
+    expect(rows(page)).to_have_count(0)
+
+    page.go_back()
+
+    expect(rows(page)).to_have_count(1)
+    expect(page.get_by_label("Name", exact=True)).to_have_value("eo 3")
+
+
 def test_an_answer_that_comes_late_leaves_another_page_as_it_is(page: Page) -> None:
     held: list[Route] = []
     page.route("**/library?*name=*", lambda route: held.append(route))

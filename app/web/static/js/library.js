@@ -37,7 +37,7 @@ async function find(form) {
   }
   // The server knows what goes without saying in an address.
   const shown = page.document.getElementById("find")?.dataset.shown ?? address;
-  history.replaceState(null, "", shown);
+  history.replaceState(history.state, "", shown);
   document.dispatchEvent(new Event("shown"));
 }
 
@@ -58,14 +58,13 @@ function addressOf(form) {
 }
 
 /* A video that was taken out has no page to come back to: what is shown now takes its place. */
-function remember(shown, action) {
-  const address = shown && new URL(shown);
-  // What did not lead on to a page is nothing that could be read again.
-  if (address && address.pathname !== new URL(action, location.href).pathname) {
+function remember(shown) {
+  if (shown) {
+    const address = new URL(shown);
     // It was said once, and is not said again when the page is.
     address.searchParams.delete("said");
     address.searchParams.delete("n");
-    history.replaceState(null, "", address);
+    history.replaceState(history.state, "", address);
   }
 }
 
@@ -86,7 +85,7 @@ document.addEventListener("change", (event) => {
     address.searchParams.delete("order");
     show(address).then((shown) => {
       if (shown) {
-        history.replaceState(null, "", shown);
+        history.replaceState(history.state, "", shown);
         document.querySelector("#find select[name=by]")?.focus();
       }
     });
@@ -130,7 +129,7 @@ document.addEventListener("submit", async (event) => {
       ask(action, data);
     } else {
       closeDialogs();
-      remember(await show(action, data), action);
+      remember(await show(action, data));
     }
   }
 });
