@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, or_, select, text
+from sqlalchemy import Connection, Engine, func, or_, select, text
 
 from app.errors import BadRequestError
 from app.filters import video_filter
 from app.models import EmbeddingModel, Frame, Scene, Video, VideoFile
 from app.typed_filters import conditions
+from app.video_columns import shown_columns, video_state
 
 # The name under which the model that ships with the project is kept in an index.
 TINY_MODEL = "tiny"
@@ -21,16 +22,6 @@ TINY_WARNING = (
     "The tiny model is in use: it knows drawn shapes, their colours and places, and nothing of "
     "real pictures. The README says how to index with a real model."
 )
-
-
-# A hidden video is indexed, but none of its files is there; an unreadable file is of no video.
-VIDEOS_BY_STATE = """
-    SELECT CASE WHEN status = 'indexed' AND path IS NULL THEN 'hidden' ELSE status END AS state,
-        count(*)
-    FROM videos GROUP BY state
-    UNION ALL
-    SELECT 'unreadable', count(*) FROM video_files WHERE error IS NOT NULL HAVING count(*) > 0
-"""
 
 
 @dataclass(frozen=True)
@@ -120,45 +111,12 @@ def list_videos(
     order = (Video.title, Video.id)
     page = select(Video.id).where(video_filter(where), conditions(filters))
     page = page.order_by(*order).limit(limit).offset(offset)
-    wanted = select(
-        Video.id,
-        Video.title,
-        known_path().label("path"),
-        Video.path.is_not(None).label("present"),
-        Video.collection,
-        Video.tags,
-        Video.recorded_at,
-        Video.duration_s,
-        Video.status,
-        Video.error,
-        scene_count().label("scenes"),
-        Video.frame_count.label("frames"),
-        cover_frame_no().label("cover_frame_no"),
-        Video.indexed_at,
-    )
+    wanted = select(*shown_columns(), Video.status)
     # What is counted for a row is counted for the page alone, not for the pages before it.
     wanted = wanted.where(Video.id.in_(page)).order_by(*order)
     with engine.connect() as connection:
         rows = connection.execute(wanted).all()
     return tuple(VideoCard(**{**row._mapping, "tags": tuple(row.tags)}) for row in rows)
-
-
-def known_path() -> ColumnElement[str | None]:
-    """Where a video is, or where it was if it is hidden."""
-    last = select(func.min(VideoFile.path)).where(VideoFile.video_id == Video.id)
-    path: ColumnElement[str | None] = func.coalesce(Video.path, last.scalar_subquery())
-    return path
-
-
-def scene_count() -> ColumnElement[int]:
-    """How many scenes a video has."""
-    return select(func.count()).where(Scene.video_id == Video.id).scalar_subquery()
-
-
-def cover_frame_no() -> ColumnElement[int]:
-    """The frame in a video's middle: the first one is often a title or still dark."""
-    middle = func.percentile_disc(0.5).within_group(Frame.frame_no)
-    return select(middle).where(Frame.video_id == Video.id).scalar_subquery()
 
 
 def count_videos(engine: Engine, *, where: str | None = None, filters: Sequence[str] = ()) -> int:
@@ -294,7 +252,13 @@ def status(engine: Engine) -> LibraryStatus:
 
 def videos_by_state(connection: Connection) -> dict[str, int]:
     """How many videos are in each state; files that cannot be read count as `unreadable`."""
-    return _counts(connection, VIDEOS_BY_STATE)
+    state = video_state()
+    by_state = select(state, func.count()).select_from(Video).group_by(state)
+    counts = {row[0]: int(row[1]) for row in connection.execute(by_state)}
+    # Such a file is of no video.
+    unread = select(func.count()).where(VideoFile.error.is_not(None))
+    unreadable = connection.execute(unread).scalar_one()
+    return counts | ({"unreadable": unreadable} if unreadable else {})
 
 
 def _counts(connection: Connection, query: str) -> dict[str, int]:

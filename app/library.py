@@ -20,9 +20,9 @@ from sqlalchemy import (
     true,
 )
 
-from app.catalog import cover_frame_no, known_path, scene_count
 from app.edits import storable
 from app.models import Video, VideoFile
+from app.video_columns import shown_columns, video_state
 
 STATES = ("indexed", "failed", "hidden", "pending")
 SORTS = ("title", "date", "length", "indexed", "state")
@@ -93,14 +93,15 @@ def list_page(engine: Engine, wanted: Wanted, *, page: int = 1, size: int = 50) 
     Raises BadRequestError for a name that no database could keep.
     """
     named = and_(wanted.condition, _named(wanted.name))
-    by_state = select(_state(), func.count()).select_from(Video).where(named).group_by(_state())
+    state = video_state()
+    by_state = select(state, func.count()).select_from(Video).where(named).group_by(state)
     with engine.connect() as connection:
         counts = {row[0]: row[1] for row in connection.execute(by_state)}
         total = counts.get(wanted.state, 0) if wanted.state else sum(counts.values())
         pages = max(1, -(-total // size))
         page = min(page, pages)
         order = _order(wanted)
-        condition = and_(named, _state() == wanted.state) if wanted.state else named
+        condition = and_(named, state == wanted.state) if wanted.state else named
         ids = select(Video.id).where(condition).order_by(*order)
         ids = ids.limit(size).offset((page - 1) * size)
         # What is counted for a row is counted for the page alone, not for the pages before it.
@@ -143,37 +144,16 @@ def list_unread(engine: Engine, *, limit: int) -> tuple[UnreadFile, ...]:
 
 def _entries() -> Select[*tuple[Any, ...]]:
     return select(
-        Video.id,
-        Video.title,
+        *shown_columns(),
         Video.description,
-        known_path().label("path"),
-        Video.path.is_not(None).label("present"),
-        _state().label("state"),
-        Video.collection,
-        Video.tags,
-        Video.recorded_at,
-        Video.duration_s,
-        Video.error,
         Video.warning,
-        scene_count().label("scenes"),
-        Video.frame_count.label("frames"),
-        cover_frame_no().label("cover_frame_no"),
-        Video.indexed_at,
+        video_state().label("state"),
         case((Video.attempt.is_not(None), Video.attempted_at)).label("begun_at"),
     )
 
 
 def _entry(row: Any) -> Entry:
     return Entry(**{**row._mapping, "tags": tuple(row.tags)})
-
-
-def _state() -> ColumnElement[str]:
-    """As in catalog.VIDEOS_BY_STATE: a hidden video is indexed, but none of its files is there."""
-    # Text, because GROUP BY takes two expressions with parameters of their own for two.
-    return literal_column(
-        "CASE WHEN videos.status = 'indexed' AND videos.path IS NULL THEN 'hidden' "
-        "ELSE videos.status END"
-    )
 
 
 def _order(wanted: Wanted) -> tuple[ColumnElement[Any], ...]:
@@ -183,7 +163,7 @@ def _order(wanted: Wanted) -> tuple[ColumnElement[Any], ...]:
         "date": Video.recorded_at,
         "length": Video.duration_s,
         "indexed": Video.indexed_at,
-        "state": _state(),
+        "state": video_state(),
     }
     key = keys[wanted.sort]
     directed = key.desc() if wanted.descending else key.asc()

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO
+from threading import Lock
+from typing import BinaryIO, ClassVar
 from uuid import uuid4
 
 from app.errors import BadRequestError
@@ -70,8 +71,8 @@ def receive(
     name = safe_name(name)
     if size_bytes is not None:
         _check_size(size_bytes, most_bytes)
-    room = _room(folder, free_bytes)
-    if (size_bytes or 0) > room:
+    room = _Room(folder, free_bytes)
+    if not room.reserve(size_bytes or 0):
         raise BadRequestError(
             f"there is not enough room for {name} in the folder of uploads; free some, or set "
             "SCENEQL_UPLOADS to a folder on another disk"
@@ -81,15 +82,19 @@ def receive(
         _sweep(folder)
         # A name that cannot be guessed and must not exist: no link leads the bytes elsewhere.
         with arriving.open("xb") as file:
-            _copy(body, file, name, min(most_bytes, room), most_bytes)
+            _copy(body, file, name, room, size_bytes=size_bytes, most_bytes=most_bytes)
             if size_bytes is not None and file.tell() != size_bytes:
                 raise BadRequestError(f"{name} did not arrive as a whole; upload it again")
             if not file.tell():
                 raise BadRequestError(f"{name} is empty")
+            # Whoever is told that it arrived may delete the original, and then the power may fail.
+            file.flush()
+            os.fsync(file.fileno())
         return _place(arriving, folder, name)
     except OSError as error:
         raise BadRequestError(f"{name} cannot be kept: {error.strerror}") from error
     finally:
+        room.release()
         with suppress(OSError):
             arriving.unlink()
 
@@ -108,21 +113,58 @@ def _check_size(size_bytes: int, most_bytes: int) -> None:
         )
 
 
-def _room(folder: Path, free_bytes: Callable[[Path], int]) -> int:
-    try:
-        return max(0, free_bytes(folder) - SPARE_BYTES)
-    except OSError as error:
-        raise BadRequestError(
-            f"the folder of uploads cannot be used: {error.strerror}; see SCENEQL_UPLOADS"
-        ) from error
+class _Room:
+    """What is free in the folder for one upload, beside what others that are under way will take.
+
+    All of a process share what they have reserved: there is one folder of uploads.
+    """
+
+    _lock = Lock()
+    _reserved: ClassVar[dict["_Room", int]] = {}
+
+    def __init__(self, folder: Path, free_bytes: Callable[[Path], int]) -> None:
+        self._folder = folder
+        self._free_bytes = free_bytes
+
+    def reserve(self, size_bytes: int) -> bool:
+        """Keeps room for so many bytes that are still to come, in place of what was kept before.
+
+        Returns whether there is so much. Raises BadRequestError for a folder that is not there.
+        """
+        with self._lock:
+            others = sum(size for room, size in self._reserved.items() if room is not self)
+            try:
+                free = self._free_bytes(self._folder) - SPARE_BYTES - others
+            except OSError as error:
+                raise BadRequestError(
+                    f"the folder of uploads cannot be used: {error.strerror}; see SCENEQL_UPLOADS"
+                ) from error
+            if size_bytes > max(0, free):
+                return False
+            self._reserved[self] = size_bytes
+            return True
+
+    def release(self) -> None:
+        """Nothing more is to come."""
+        with self._lock:
+            self._reserved.pop(self, None)
 
 
-def _copy(body: BinaryIO, file: BinaryIO, name: str, room: int, most_bytes: int) -> None:
+def _copy(
+    body: BinaryIO,
+    file: BinaryIO,
+    name: str,
+    room: _Room,
+    *,
+    size_bytes: int | None,
+    most_bytes: int,
+) -> None:
     written = 0
     while block := body.read(BLOCK_BYTES):
+        to_come = max((size_bytes or 0) - written, len(block))
         written += len(block)
         _check_size(written, most_bytes)
-        if written > room:
+        if not room.reserve(to_come):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
         file.write(block)
 

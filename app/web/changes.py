@@ -6,7 +6,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.asked_for import files_of_failed, index_files, unread_files
-from app.edits import apply_edits, fields_of_video, read_change
+from app.edits import apply_edits, fields_of_video, read_change, storable
 from app.errors import BadRequestError
 from app.library import Entry, find_entry, list_collections, titles_of
 from app.queue import enqueue_scans
@@ -52,21 +52,29 @@ def edit(video_id: int) -> ResponseReturnValue:
 
 @blueprint.post("/chosen")
 def chosen() -> ResponseReturnValue:
-    """Changes the selected videos: adds or takes away tags, or sets the collection."""
+    """Changes the selected videos: adds or takes away tags, sets or clears the collection."""
     ids = _chosen_ids()
     if not ids:
         return back_to_list("none")
     do = request.form.get("do")
-    tags, collection = request.form.get("tags", ""), request.form.get("collection", "")
+    tags = request.form.get("tags", "").strip(" ,")
+    collection = request.form.get("collection", "").strip()
+    if do == "written":
+        # Enter was pressed in a field, and does what the field is for.
+        if tags and collection:
+            return back_to_list("both")
+        do = "collect" if collection else "tag"
     match do:
-        case "tag" | "untag":
-            if not tags.strip(" ,"):
-                return back_to_list("no-value")
+        case "tag" | "untag" if tags:
             change = read_change("tags", tags, "+=" if do == "tag" else "-=")
-        case "collect":
+        case "collect" if collection:
             change = read_change("collection", collection)
+        case "clear":
+            change = read_change("collection", "")
+        case "tag" | "untag" | "collect":
+            return back_to_list("no-value")
         case _:
-            raise BadRequestError("choose what to do: do=tag, untag or collect")
+            raise BadRequestError("choose what to do: do=tag, untag, collect, clear or written")
     applied = apply_edits(library(), [(video_id, [change]) for video_id in ids])
     return back_to_list("changed", applied.changed) if applied.changed else back_to_list("same")
 
@@ -98,7 +106,8 @@ def retry() -> ResponseReturnValue:
         paths = files_of_failed(library())
     else:
         paths = files_of_failed(library(), _chosen_ids())
-        paths += unread_files(library(), request.form.getlist("path"))
+        given = [storable(path, "a path") for path in request.form.getlist("path")]
+        paths += unread_files(library(), given)
     return back_to_list("queued", index_files(library(), paths))
 
 

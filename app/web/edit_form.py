@@ -12,7 +12,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
-from app.edits import METADATA, Change, read_change
+from app.edits import METADATA, Change, read_change, storable
 from app.errors import BadRequestError
 
 LABELS = {
@@ -44,7 +44,7 @@ class Field:
     def change(self) -> Change | None:
         """What was changed, if anything; raises BadRequestError for a value that cannot be."""
         if self.is_removed:
-            return Change(self.name, "=", None)
+            return Change(storable(self.name, "the name of a fact"), "=", None)
         if self.is_fixed or _plain(self.name, self.value) == _plain(self.name, self.was):
             return None
         return read_change(self.name, _plain(self.name, self.value))

@@ -156,6 +156,8 @@ def read_notice() -> str:
             return "No video was selected."
         case "no-value":
             return "Write what to set into the field first."
+        case "both":
+            return "Both fields are filled: press the button beside the one that is meant."
         case _:
             return ""
 

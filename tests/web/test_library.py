@@ -4,7 +4,9 @@ import html
 import re
 from collections.abc import Iterator
 from io import BytesIO
+from itertools import product
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -15,10 +17,12 @@ from werkzeug.test import TestResponse
 from app.filters import video_filter
 from app.library import Wanted, list_page
 from app.web import create_app
-from app.web.library import VIDEOS_PER_PAGE
+from app.web.edit_form import LABELS
+from app.web.library import LIST_PARAMS, VIDEOS_PER_PAGE
 from tests.conftest import Databases
 from tests.keeping import add_job, add_source, add_video, add_worker
 
+FORM = "application/x-www-form-urlencoded"
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -424,8 +428,30 @@ def test_a_video_that_is_gone_is_not_found(three: FlaskClient) -> None:
 def test_the_way_back_leads_to_the_library_only(three: FlaskClient) -> None:
     page = three.get("/library/1", query_string={"back": "https://attacker.example/?name=a"})
 
-    assert 'href="/library?' in page.text
+    assert 'href="/library#video-1"' in page.text
     assert 'href="https://attacker' not in page.text
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "_anchor=x",
+        "_method=POST",
+        "_external=1&_scheme=javascript",
+        "endpoint=x",
+        "values=1",
+        "self=1",
+        "said=saved&n=3",
+        "&".join(f"a{number}=1" for number in range(200)),
+    ],
+)
+def test_the_way_back_knows_the_names_of_the_list_only(
+    shelf_client: FlaskClient, back: str
+) -> None:
+    page = shelf_client.get("/library/1", query_string={"back": back})
+
+    assert page.status_code == 200
+    assert 'href="/library#video-1"' in page.text
 
 
 def test_tags_are_added_to_and_taken_from_several(three: FlaskClient, engine: Engine) -> None:
@@ -447,6 +473,50 @@ def test_the_collection_of_several_is_set(three: FlaskClient, engine: Engine) ->
     three.post("/library/chosen", data=chosen)
 
     assert [video(engine, n).collection for n in (1, 2, 3)] == ["news", "news", None]
+
+
+def test_the_collection_of_several_is_cleared_by_name_only(
+    three: FlaskClient, engine: Engine
+) -> None:
+    chosen = {"video": ["1", "2"], "collection": "news"}
+    three.post("/library/chosen", data=chosen | {"do": "collect"})
+
+    for empty in ("", "  "):
+        page = three.post(
+            "/library/chosen",
+            data=chosen | {"do": "collect", "collection": empty},
+            follow_redirects=True,
+        )
+        assert "Write what to set" in page.text
+    assert video(engine).collection == "news"
+
+    three.post("/library/chosen", data=chosen | {"do": "clear"})
+    assert [video(engine, n).collection for n in (1, 2)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("fields", "says", "tags", "collection"),
+    [
+        ({"tags": "new"}, "1 video changed.", ["old", "kept", "new"], None),
+        ({"collection": "news"}, "1 video changed.", ["old", "kept"], "news"),
+        ({"tags": "new", "collection": "news"}, "Both fields are filled", ["old", "kept"], None),
+        ({}, "Write what to set", ["old", "kept"], None),
+    ],
+)
+def test_enter_does_what_the_filled_field_is_for(
+    three: FlaskClient,
+    engine: Engine,
+    fields: dict[str, str],
+    says: str,
+    tags: list[str],
+    collection: str | None,
+) -> None:
+    data = {"video": "1", "do": "written", **fields}
+
+    page = three.post("/library/chosen", data=data, follow_redirects=True)
+
+    assert says in page.text
+    assert (video(engine).tags, video(engine).collection) == (tags, collection)
 
 
 def test_without_a_selection_or_tags_nothing_is_done(three: FlaskClient) -> None:
@@ -599,6 +669,40 @@ def test_another_site_can_change_nothing(
     assert queued(engine) == []
 
 
+@pytest.mark.usefixtures("settings_of_test")
+@pytest.mark.parametrize("value", ["a\0b", "\ud800", "9" * 40, str(2**63 - 1)])
+def test_nothing_that_is_asked_or_sent_breaks_a_page(
+    own_app: Flask, three: FlaskClient, value: str
+) -> None:
+    it = quote(value, errors="surrogatepass")
+    asked = [f"{name}={it}" for name in (*LIST_PARAMS, "back", "since", "said", "n")]
+    sent = [f"{name}={it}" for name in ("video", "path", "source", "back", "do")]
+    sent += [f"video=1&do={do}&tags={it}&collection={it}" for do in ("tag", "untag", "collect")]
+    sent += [f"{name}={it}&was-{name}=" for name in LABELS]
+    sent += [
+        f"key={it}&value=x&was=y",
+        f"key={it}&value=x&was=y&without={it}",
+        f"key={it}&value=x&was=y&fixed={it}",
+        f"new-key={it}&new-value=x",
+        f"new-key=x&new-value={it}",
+        f"video={it}&confirmed=yes",
+        f"video=1&back={quote(f'name={it}')}",
+    ]
+    for rule in own_app.url_map.iter_rules():
+        if not rule.rule.startswith("/library"):
+            continue
+        replies = {}
+        methods = {"GET", "POST", "PUT"} & (rule.methods or set())
+        for method, number in product(methods, ("1", it)):
+            address = re.sub("<.*?>", number, rule.rule)
+            for form in asked if method == "GET" else sent:
+                at = f"{address}?{form}" if method == "GET" else address
+                data = None if method == "GET" else form
+                reply = three.open(at, method=method, data=data, content_type=FORM)
+                replies[method, address, form] = reply.status_code
+        assert {key: status for key, status in replies.items() if status >= 500} == {}
+
+
 def test_an_empty_library_says_how_to_fill_it(own_client: FlaskClient) -> None:
     assert "sceneql ingest FOLDER" in own_client.get("/library").text
 
@@ -610,6 +714,29 @@ def test_videos_that_are_sorted_alike_are_on_one_page_each(drawn_library: Engine
 
     ids = [entry.id for page in pages for entry in page.entries]
     assert len(ids) == len(set(ids)) == 60
+
+
+def test_a_filter_for_what_is_said_holds_for_videos(three: FlaskClient, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO scenes (video_id, scene_no, start_s, end_s, said) VALUES "
+                "(1, 0, 0, 5, 'good morning'), (1, 1, 5, 9, 'the harbour'), "
+                "(3, 0, 0, 5, 'the old harbour in the morning')"
+            )
+        )
+
+    for said, titles in (
+        (["morning"], ["one", "three"]),
+        (["harbours"], ["one", "three"]),
+        (['"old harbour"'], ["three"]),
+        (["harbour -old"], ["one"]),
+        (["harbour", "good"], ["one"]),
+        (["evening"], []),
+        (["the"], []),
+    ):
+        page = three.get("/library", query_string={"filter": [f"said:{one}" for one in said]})
+        assert listed(page) == titles, said
 
 
 def test_typed_filters_hold_and_are_kept(client: FlaskClient) -> None:

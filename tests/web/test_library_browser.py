@@ -1,5 +1,6 @@
 """The library in a real browser: typing, editing in place, selecting, uploading, the keyboard."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,14 @@ def video(engine: Engine, title: str) -> Any:
         ).one_or_none()
 
 
+def wait_for(path: Path) -> None:
+    """Returns once there is such a file."""
+    until = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < until, f"{path.name} did not arrive"
+        time.sleep(0.05)
+
+
 def rows(page: Page) -> Any:
     return page.locator(".entry")
 
@@ -128,6 +137,56 @@ def test_typing_finds_and_keeps_the_focus_and_the_address(page: Page) -> None:
     assert page.url.endswith("/library?name=eo+3")
     name.fill("")
     expect(rows(page)).to_have_count(6)
+
+
+def test_back_leads_to_the_list_that_was_found(page: Page) -> None:
+    page.get_by_label("Name", exact=True).fill("eo 3")
+    expect(rows(page)).to_have_count(1)
+    page.get_by_role("link", name="Status").click()
+    expect(rows(page)).to_have_count(0)
+
+    page.go_back()
+
+    expect(rows(page)).to_have_count(1)
+    expect(page.get_by_label("Name", exact=True)).to_have_value("eo 3")
+
+
+def test_an_answer_that_comes_late_leaves_another_page_as_it_is(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/library?*name=*", lambda route: held.append(route))
+    with page.expect_request("**/library?*name=*"):
+        page.get_by_label("Name", exact=True).press_sequentially("eo 3")
+    rows(page).first.locator("a.entry-link").click()
+    expect(page.get_by_role("heading", name="video 1")).to_be_visible()
+    summary = page.locator("#summary").inner_text()
+
+    for route in held:
+        with page.expect_event("requestfinished"):
+            route.continue_()
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+
+    assert "/watch/1" in page.url
+    assert page.locator("#summary").inner_text() == summary
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({"status": 401, "json": {"error": "log in first"}}, "log in first"),
+        (
+            {"status": 503, "content_type": "text/html", "body": "<p class=other>no</p>"},
+            "SceneQL answers with an error (503).",
+        ),
+    ],
+)
+def test_an_error_is_told_and_leaves_the_list(page: Page, answer: Any, says: str) -> None:
+    page.route("**/library?*name=*", lambda route: route.fulfill(**answer))
+
+    page.get_by_label("Name", exact=True).fill("eo 3")
+
+    expect(page.locator("#summary")).to_have_text(says)
+    expect(rows(page)).to_have_count(6)
+    assert page.url.endswith("/library")
 
 
 def test_another_way_of_sorting_is_shown_and_kept(page: Page) -> None:
@@ -210,6 +269,17 @@ def test_selected_videos_get_tags(page: Page, engine: Engine) -> None:
     assert video(engine, "video 3").tags == ["odd", "beach", "sea"]
 
 
+def test_enter_in_a_field_sets_that_field(page: Page, engine: Engine) -> None:
+    page.get_by_label("Select video 2").check()
+
+    page.get_by_role("form", name="Selected videos").get_by_label("Collection").fill("news")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#summary")).to_contain_text("1 video changed.")
+    row = video(engine, "video 2")
+    assert (row.collection, row.tags) == ("news", ["even"])
+
+
 def test_taking_out_asks_in_a_dialog_and_keeps_what_is_not_confirmed(page: Page) -> None:
     page.get_by_label("Select video 2").check()
     button = page.get_by_role("form", name="Selected videos").get_by_role(
@@ -234,6 +304,57 @@ def test_what_is_confirmed_is_taken_out(page: Page, engine: Engine) -> None:
     expect(page.locator("#summary")).to_contain_text("1 video taken out of the index.")
     expect(rows(page)).to_have_count(5)
     assert video(engine, "video 2") is None
+
+
+def test_after_the_page_of_a_video_that_is_taken_out_comes_the_list(page: Page) -> None:
+    page.goto("/library/2?back=by%3Dlength")
+    page.get_by_role("button", name="Take out of the index…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Take 1 video out").click()
+    expect(rows(page)).to_have_count(5)
+
+    assert page.url.endswith("/library?by=length")
+    page.reload()
+    expect(rows(page)).to_have_count(5)
+
+
+def test_going_back_closes_the_question(page: Page) -> None:
+    page.get_by_role("link", name="Status").click()
+    expect(rows(page)).to_have_count(0)
+    page.get_by_role("link", name="Library").click()
+    expect(rows(page)).to_have_count(6)
+    open_form(page, "video 2").get_by_role("button", name="Take out").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+    page.go_back()
+
+    expect(rows(page)).to_have_count(0)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_pressing_twice_opens_one_form_and_asks_once(page: Page) -> None:
+    edit = page.get_by_role("link", name="Edit video 2")
+    edit.evaluate("link => { link.click(); link.click(); }")
+    form = page.locator("form.edit")
+    expect(form.get_by_role("textbox", name="Title")).to_be_focused()
+    expect(form).to_have_count(1)
+
+    form.get_by_role("button", name="Take out").evaluate(
+        "button => { button.click(); button.click(); }"
+    )
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("dialog")).to_have_count(1)
+
+
+def test_who_was_logged_out_meanwhile_is_told_so(page: Page) -> None:
+    answer = {"status": 401, "json": {"error": "log in first"}}
+    page.get_by_label("Select video 2").check()
+    page.route("**/library/*", lambda route: route.fulfill(**answer))
+
+    for button in ("#video-3 [data-edit]", "#chosen .grave"):
+        page.locator("#summary").evaluate("line => { line.textContent = '' }")
+        page.locator(button).click()
+        expect(page.locator("#summary")).to_have_text("log in first")
 
 
 def test_dropped_files_are_uploaded_and_queued(page: Page, folder: Path) -> None:
@@ -287,6 +408,42 @@ def test_an_upload_is_cancelled(page: Page, folder: Path) -> None:
     page.get_by_role("button", name="Cancel a.mp4").click()
 
     expect(page.locator("#uploads")).to_contain_text("was cancelled")
+    assert list(folder.iterdir()) == []
+
+
+def test_uploads_go_on_while_another_page_is_shown(page: Page, folder: Path) -> None:
+    held: list[Route] = []
+    page.route("**/library/uploads/*", lambda route: held.append(route), times=2)
+    page.get_by_label("Upload videos").set_input_files(
+        [{"name": f"{name}.mp4", "mimeType": "video/mp4", "buffer": b"x"} for name in "abcd"]
+    )
+    page.wait_for_function("document.querySelectorAll('#uploads li').length === 4")
+    page.get_by_role("link", name="Moments").click()
+    expect(page.locator("#upload")).to_have_count(0)
+
+    for route in held:
+        route.continue_()
+    # Two are sent at a time, so that these were sent after the page was left.
+    for name in "cd":
+        wait_for(folder / f"{name}.mp4")
+    page.get_by_role("link", name="Library").click()
+
+    expect(page.locator("#uploads li", has_text="queued to be indexed")).to_have_count(4)
+
+
+def test_an_upload_that_waits_is_cancelled_on_a_page_shown_anew(page: Page, folder: Path) -> None:
+    page.route("**/library/uploads/*", lambda _: None)
+    page.get_by_label("Upload videos").set_input_files(
+        [{"name": f"{name}.mp4", "mimeType": "video/mp4", "buffer": b"x"} for name in "abc"]
+    )
+    page.get_by_role("link", name="Moments").click()
+    expect(page.locator("#upload")).to_have_count(0)
+    page.get_by_role("link", name="Library").click()
+
+    for name in "abc":
+        page.get_by_role("button", name=f"Cancel {name}.mp4").click()
+
+    expect(page.locator("#uploads li", has_text="was cancelled")).to_have_count(3)
     assert list(folder.iterdir()) == []
 
 

@@ -205,6 +205,47 @@ def test_a_disk_that_is_nearly_full_takes_nothing(folder: Path, size_bytes: int 
     assert files(folder) == {}
 
 
+def test_two_uploads_at_once_do_not_count_on_the_same_room(folder: Path) -> None:
+    def free_bytes(_: Path) -> int:
+        return SPARE_BYTES + 15 - sum(path.stat().st_size for path in folder.iterdir())
+
+    def keep(name: str, body: BytesIO) -> None:
+        receive(folder, name, body, size_bytes=10, most_bytes=10, free_bytes=free_bytes)
+
+    class Slow(BytesIO):
+        """In the middle of which another upload begins."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            if not self.tell():
+                with pytest.raises(BadRequestError, match="enough room"):
+                    keep("b.mp4", BytesIO(bytes(10)))
+            return super().read(size)
+
+    keep("a.mp4", Slow(bytes(10)))
+
+    assert sorted(files(folder)) == ["a.mp4"]
+    with pytest.raises(BadRequestError, match="enough room"):
+        keep("c.mp4", BytesIO(bytes(10)))
+    (folder / "a.mp4").unlink()
+    keep("d.mp4", BytesIO(bytes(10)))
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[dict[str, int]] = []
+
+    def fsync(number: int) -> None:
+        kept.append({path.suffix: path.stat().st_size for path in folder.iterdir()})
+        os.close(os.dup(number))
+
+    monkeypatch.setattr("app.uploads.os.fsync", fsync)
+
+    receive(folder, "a.mp4", BytesIO(b"123"), size_bytes=3, most_bytes=10)
+
+    assert kept == [{".upload": 3}]
+
+
 def test_a_folder_that_is_not_there_is_named_by_its_setting(tmp_path: Path) -> None:
     with pytest.raises(BadRequestError, match="SCENEQL_UPLOADS"):
         receive(tmp_path / "none", "a.mp4", BytesIO(b"1"), size_bytes=1, most_bytes=10)

@@ -2,12 +2,21 @@
 
 import { fetchPage, say } from "./fetching.js";
 
+let asking = new AbortController();
+
 /** Shows what the server asks in answer to a form. */
 export async function ask(action, data) {
-  const page = await fetchPage(action, { method: "POST", body: data });
+  closeDialogs();
+  asking = new AbortController();
+  const { signal } = asking;
+  const page = await fetchPage(action, { method: "POST", body: data, signal });
+  if (signal.aborted) {
+    return;
+  }
   const question = page?.document.getElementById("removal");
   if (!question) {
-    say(page?.document.getElementById("summary").textContent.trim() || "SceneQL does not answer.");
+    const said = page?.problem || page?.document.getElementById("summary")?.textContent.trim();
+    say(said || "SceneQL does not answer.");
     return;
   }
   const before = document.activeElement;
@@ -25,10 +34,15 @@ export async function ask(action, data) {
   dialog.querySelector("[data-cancel]")?.focus();
 }
 
-/** Closes the question, if one is open; whoever calls this shows what comes next. */
+/** Closes the question, also one that is still on its way; whoever calls this shows what comes next. */
 export function closeDialogs() {
+  asking.abort();
   document.querySelector("dialog.question")?.close();
 }
+
+// A question is about what was on the page when it was asked.
+document.addEventListener("shown", closeDialogs);
+addEventListener("popstate", closeDialogs);
 
 // Before the page's own handler follows the link.
 document.addEventListener(

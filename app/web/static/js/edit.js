@@ -4,14 +4,20 @@ import { fetchPage, say } from "./fetching.js";
 
 async function open(link) {
   const row = link.closest(".entry");
-  if (close(row)) {
+  if (row.ariaBusy === "true" || close(row)) {
     return;
   }
+  // A second click must not bring a second form.
+  row.ariaBusy = "true";
   const page = await fetchPage(link.href);
+  row.ariaBusy = null;
+  if (!row.isConnected) {
+    return; // Another page was shown in the meantime.
+  }
   const next = page?.document.getElementById(row.id);
   const form = next?.querySelector("form.edit");
   if (!form) {
-    say(page ? "This video is no longer in the index." : "SceneQL does not answer.");
+    say(page?.problem || "SceneQL does not answer.");
     return;
   }
   row.append(form, next.querySelector("form.remove-one"));
@@ -35,6 +41,9 @@ function close(row) {
 
 async function save(form, submitter) {
   const row = form.closest(".entry");
+  if (form.ariaBusy === "true") {
+    return;
+  }
   form.ariaBusy = "true";
   const page = await fetchPage(form.action, {
     method: "POST",
@@ -43,8 +52,7 @@ async function save(form, submitter) {
   form.ariaBusy = null;
   const next = page?.document.getElementById(row.id);
   if (!next) {
-    const said = page?.document.querySelector("#results")?.textContent.trim();
-    say(said || "Nothing was saved: SceneQL does not answer.");
+    say(page?.problem || "Nothing was saved: SceneQL does not answer.");
     return;
   }
   if (!page.ok) {
@@ -53,6 +61,9 @@ async function save(form, submitter) {
     again.querySelector("[aria-invalid]")?.focus();
     say("Nothing was saved: see the fields.");
     return;
+  }
+  if (!row.isConnected) {
+    return; // It is saved, but another page was shown in the meantime.
   }
   const isChosen = row.querySelector("input[name=video]").checked;
   next.querySelectorAll("form.edit, form.remove-one").forEach((part) => part.remove());

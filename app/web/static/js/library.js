@@ -5,7 +5,7 @@ import { ask, closeDialogs } from "./confirm.js";
 import { take } from "./activity.js";
 import "./edit.js";
 import "./upload.js";
-import { fetchPage } from "./fetching.js";
+import { fetchPage, say } from "./fetching.js";
 
 const TYPING_MS = 250;
 
@@ -19,7 +19,12 @@ async function find(form) {
   const { signal } = finding;
   const address = addressOf(form);
   const page = await fetchPage(address, { signal });
-  if (!page || signal.aborted) {
+  // Another page, or a form of its own, may have been shown in the meantime.
+  if (signal.aborted || !form.isConnected) {
+    return;
+  }
+  if (!page?.ok) {
+    say(page ? page.problem : "SceneQL does not answer.");
     return;
   }
   for (const id of ["entries", "states", "summary"]) {
@@ -32,8 +37,14 @@ async function find(form) {
   }
   // The server knows what goes without saying in an address.
   const shown = page.document.getElementById("find")?.dataset.shown ?? address;
-  history.replaceState(null, "", shown);
+  history.replaceState(history.state, "", shown);
   document.dispatchEvent(new Event("shown"));
+}
+
+/* What was typed before one went elsewhere is not found any more. */
+function stopFinding() {
+  clearTimeout(typed);
+  finding.abort();
 }
 
 function addressOf(form) {
@@ -44,6 +55,17 @@ function addressOf(form) {
     }
   }
   return address;
+}
+
+/* A video that was taken out has no page to come back to: what is shown now takes its place. */
+function remember(shown) {
+  if (shown) {
+    const address = new URL(shown);
+    // It was said once, and is not said again when the page is.
+    address.searchParams.delete("said");
+    address.searchParams.delete("n");
+    history.replaceState(history.state, "", address);
+  }
 }
 
 document.addEventListener("input", (event) => {
@@ -63,7 +85,7 @@ document.addEventListener("change", (event) => {
     address.searchParams.delete("order");
     show(address).then((shown) => {
       if (shown) {
-        history.replaceState(null, "", shown);
+        history.replaceState(history.state, "", shown);
         document.querySelector("#find select[name=by]")?.focus();
       }
     });
@@ -91,6 +113,8 @@ function count(changed) {
   }
 }
 
+addEventListener("popstate", stopFinding);
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (form.id === "find") {
@@ -105,7 +129,7 @@ document.addEventListener("submit", async (event) => {
       ask(action, data);
     } else {
       closeDialogs();
-      await show(action, data);
+      remember(await show(action, data));
     }
   }
 });

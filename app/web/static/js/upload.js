@@ -8,19 +8,21 @@ const waiting = [];
 let running = 0;
 let pausedUntil = 0;
 
-// The rows of files outlive the page they were dropped on, which may be shown anew meanwhile.
+// The rows of files outlive the page they were dropped on: uploads go on while others are shown.
 let rows = null;
+let isUnseen = false;
 
 function section() {
   return document.getElementById("upload");
 }
 
 function add(files) {
+  const { to, mostBytes } = section().dataset;
   for (const file of files) {
-    const upload = { file, row: rowOf(file), request: null };
+    const upload = { file, to, row: rowOf(file), request: null };
     upload.row.querySelector("button").addEventListener("click", () => stop(upload));
     list().append(upload.row);
-    if (file.size > Number(section().dataset.mostBytes)) {
+    if (file.size > Number(mostBytes)) {
       end(upload, "is larger than an upload may be", true);
     } else {
       waiting.push(upload);
@@ -66,11 +68,11 @@ function next() {
 }
 
 function send(upload) {
-  running += 1;
-  const { file, row } = upload;
+  const { file, to, row } = upload;
   const request = new XMLHttpRequest();
   upload.request = request;
-  request.open("PUT", section().dataset.to + encodeURIComponent(file.name));
+  // Half a character, as a file system may have it in a name, has no place in an address.
+  request.open("PUT", to + encodeURIComponent(file.name.replace(/\p{Surrogate}/gu, "_")));
   request.setRequestHeader("Accept", "application/json");
   request.setRequestHeader("Content-Type", "application/octet-stream");
   request.responseType = "json";
@@ -96,6 +98,7 @@ function send(upload) {
     next();
   });
   request.send(file);
+  running += 1;
 }
 
 /* So many files in a minute are more than the server takes: the others come after a while. */
@@ -117,7 +120,7 @@ function stop(upload) {
     waiting.splice(place, 1);
     end(upload, "was cancelled", true);
   } else {
-    upload.request.abort();
+    upload.request?.abort();
   }
 }
 
@@ -131,6 +134,8 @@ function end(upload, text, isBad) {
   const said = document.getElementById("upload-said");
   if (said) {
     said.textContent = `${file.name}: ${text}`;
+  } else {
+    isUnseen = true;
   }
 }
 
@@ -168,10 +173,11 @@ document.addEventListener("change", (event) => {
 });
 
 document.addEventListener("shown", () => {
-  if (!running && !waiting.length) {
-    rows = null; // What is done has been seen.
-  } else if (section()) {
+  if (section() && (running || waiting.length || isUnseen)) {
     list().hidden = false;
+    isUnseen = false;
+  } else if (!running && !waiting.length && !isUnseen) {
+    rows = null; // What is done has been seen.
   }
 });
 
