@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.browser
 WORDS = "a blue square on a grey background"
 TITLE = "Signs and what they mean"
 LENGTH_S = 15
+LENGTH_OLD_S = 20
 
 TIME = "video => video.currentTime"
 
@@ -214,9 +216,9 @@ def test_without_scripts_scenes_and_hits_are_links(
 def converting(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A page with two videos of 20 s, which no browser can play: of one of them it is not known."""
     folder = tmp_path_factory.mktemp("old")
-    pictures = [place(second) for second in range(20) for _ in range(25)]
+    pictures = [place(second) for second in range(LENGTH_OLD_S) for _ in range(25)]
     engine = databases.create()
-    fill(engine, videos=2, frames=20)
+    fill(engine, videos=2, frames=LENGTH_OLD_S)
     with engine.begin() as connection:
         for number, (name, codec) in enumerate({"old.avi": "mpeg4", "old.mp4": "h264"}.items(), 1):
             path = write_clip(folder / name, pictures, codec="mpeg4")
@@ -266,6 +268,40 @@ def test_seeking_in_a_conversion_begins_another_one(old: Page) -> None:
     expect(old.locator("#video")).to_have_attribute("src", re.compile(r"from=(1\.9|2\.0)"))
     expect(old.locator("#video")).to_have_js_property("readyState", 4)
     expect(old).to_have_url(re.compile(r"t=[2-9]|t=1\.9"))
+
+
+def picture_at(page: Page) -> int:
+    """The second of the clip that is seen, by the place that its picture shows."""
+    width, height = 160, 90
+    pixels = page.locator("#video").evaluate(
+        """(video, [width, height]) => {
+          const canvas = new OffscreenCanvas(width, height).getContext("2d");
+          canvas.drawImage(video, 0, 0, width, height);
+          return [...canvas.getImageData(0, 0, width, height).data];
+        }""",
+        [width, height],
+    )
+    seen = np.array(pixels).reshape(height, width, 4)[:, :, :3]
+    return int(np.argmin([np.abs(seen - place(second)).mean() for second in range(LENGTH_OLD_S)]))
+
+
+@pytest.mark.parametrize("by", ["timeline", "key"])
+def test_seeking_to_what_a_conversion_has_loaded_comes_to_that_second(old: Page, by: str) -> None:
+    old.goto("/watch/1?t=2.5")
+    old.keyboard.press("k")
+    expect(old.locator("#clock")).to_have_text("0:05")
+    old.keyboard.press("k")
+    expect(old.locator("#video")).to_have_js_property("paused", True)
+
+    if by == "timeline":
+        seek_to(old, 0.225)
+    else:
+        old.keyboard.press("Shift+ArrowLeft")
+
+    expect(old.locator("#video")).to_have_attribute("src", re.compile(r"from=4\."))
+    expect(old.locator("#video")).to_have_js_property("readyState", 4)
+    expect(old.locator("#clock")).to_have_text("0:04")
+    assert picture_at(old) == 4
 
 
 def test_a_file_that_the_browser_gives_up_on_is_converted(old: Page) -> None:

@@ -64,12 +64,11 @@ export class Player extends EventTarget {
 
   seek(time) {
     const target = Math.min(Math.max(0, time), this.length);
-    if (!this.isConverted) {
-      this.video.currentTime = target;
-    } else if (this.#has(target - this.from)) {
-      this.video.currentTime = target - this.from;
-    } else {
+    if (this.isConverted) {
+      // Even of what is loaded: Chromium begins a stream without ranges again from its beginning.
       this.#convertFrom(target);
+    } else {
+      this.video.currentTime = target;
     }
     this.dispatchEvent(new Event("moved"));
   }
@@ -79,16 +78,6 @@ export class Player extends EventTarget {
     clearTimeout(this.later);
     this.video.removeAttribute("src");
     this.video.load();
-  }
-
-  #has(seconds) {
-    const { buffered } = this.video;
-    for (let part = 0; part < buffered.length; part += 1) {
-      if (buffered.start(part) <= seconds && seconds <= buffered.end(part)) {
-        return true;
-      }
-    }
-    return false;
   }
 
   /**
