@@ -5,6 +5,8 @@
 # make screenshots    the pictures in docs/images, taken anew
 PYTHON ?= python3
 SERVE ?= 1
+# Tests wait for processes and browsers a third of their time, so there is work for one more than cores.
+TESTS_AT_A_TIME ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt
@@ -15,7 +17,7 @@ demo: .venv/installed
 	$(BIN)/sceneql demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: .venv/installed-dev
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses $(TESTS_AT_A_TIME) --dist loadfile
 
 test-slow: .venv/installed-dev
 	$(BIN)/pytest -m slow
