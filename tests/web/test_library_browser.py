@@ -163,7 +163,8 @@ def test_an_answer_that_comes_late_leaves_another_page_as_it_is(page: Page) -> N
     for route in held:
         with page.expect_event("requestfinished"):
             route.continue_()
-    page.evaluate("() => new Promise(requestAnimationFrame)")
+    # Nothing may happen now, and there is nothing to wait for.
+    page.wait_for_timeout(500)
 
     assert "/watch/1" in page.url
     assert page.locator("#summary").inner_text() == summary
@@ -429,22 +430,6 @@ def test_uploads_go_on_while_another_page_is_shown(page: Page, folder: Path) -> 
     page.get_by_role("link", name="Library").click()
 
     expect(page.locator("#uploads li", has_text="queued to be indexed")).to_have_count(4)
-
-
-def test_an_upload_that_waits_is_cancelled_on_a_page_shown_anew(page: Page, folder: Path) -> None:
-    page.route("**/library/uploads/*", lambda _: None)
-    page.get_by_label("Upload videos").set_input_files(
-        [{"name": f"{name}.mp4", "mimeType": "video/mp4", "buffer": b"x"} for name in "abc"]
-    )
-    page.get_by_role("link", name="Moments").click()
-    expect(page.locator("#upload")).to_have_count(0)
-    page.get_by_role("link", name="Library").click()
-
-    for name in "abc":
-        page.get_by_role("button", name=f"Cancel {name}.mp4").click()
-
-    expect(page.locator("#uploads li", has_text="was cancelled")).to_have_count(3)
-    assert list(folder.iterdir()) == []
 
 
 def test_what_goes_on_is_shown_as_it_goes(page: Page, engine: Engine) -> None:
