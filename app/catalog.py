@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, func, or_, select, text
 
@@ -73,17 +74,23 @@ class Thumbnail:
 
 
 @dataclass(frozen=True)
-class LibraryStatus:
-    """How the library and the processes around it stand."""
+class Overview:
+    """What there is to search, as far as it is told at once however large the library is."""
 
     videos: dict[str, int]
-    scenes: int
     frames: int
     model: str | None
     model_warning: str | None
+    embedder_running: bool
+
+
+@dataclass(frozen=True)
+class LibraryStatus(Overview):
+    """How the library and the processes around it stand."""
+
+    scenes: int
     database_bytes: int
     queue: dict[str, int]
-    embedder_running: bool
 
 
 def active_model(connection: Connection) -> ActiveModel | None:
@@ -226,18 +233,18 @@ def _leads_elsewhere(path: Path, size_bytes: int | None, mtime: datetime | None)
     return (found.st_size, found.st_mtime_ns // 1000) != (size_bytes, changed_us)
 
 
-def status(engine: Engine) -> LibraryStatus:
-    """Counts by state, the model, the size on disk, the queue, and whether an embedder runs."""
+def overview(engine: Engine) -> Overview:
+    """Counts by state, the model, and whether an embedder runs: what the start page shows."""
     with engine.connect() as connection:
-        model = active_model(connection)
+        return Overview(**_overview(connection))
+
+
+def status(engine: Engine) -> LibraryStatus:
+    """The overview, the number of scenes, the size on disk and the queue."""
+    with engine.connect() as connection:
         return LibraryStatus(
-            videos=videos_by_state(connection),
+            **_overview(connection),
             scenes=connection.execute(select(func.count()).select_from(Scene)).scalar_one(),
-            frames=connection.execute(
-                select(func.coalesce(func.sum(Video.frame_count), 0))
-            ).scalar_one(),
-            model=str(model) if model else None,
-            model_warning=model.warning if model else None,
             database_bytes=connection.execute(
                 select(func.pg_database_size(func.current_database()))
             ).scalar_one(),
@@ -246,8 +253,19 @@ def status(engine: Engine) -> LibraryStatus:
                 "SELECT status::text, count(*) FROM procrastinate.procrastinate_jobs "
                 "WHERE status IN ('todo', 'doing', 'failed') GROUP BY status",
             ),
-            embedder_running=connection.execute(select(func.embedder_running())).scalar_one(),
         )
+
+
+def _overview(connection: Connection) -> dict[str, Any]:
+    model = active_model(connection)
+    frames = select(func.coalesce(func.sum(Video.frame_count), 0))
+    return {
+        "videos": videos_by_state(connection),
+        "frames": connection.execute(frames).scalar_one(),
+        "model": str(model) if model else None,
+        "model_warning": model.warning if model else None,
+        "embedder_running": connection.execute(select(func.embedder_running())).scalar_one(),
+    }
 
 
 def videos_by_state(connection: Connection) -> dict[str, int]:

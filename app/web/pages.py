@@ -56,7 +56,7 @@ def moments() -> ResponseReturnValue:
         return redirect(url_for("library.videos", **given.params))
     return render_template(
         "begin.html",
-        status=catalog.status(library()),
+        status=catalog.overview(library()),
         covers=catalog.list_videos(library(), limit=COVERS_SHOWN),
     )
 

@@ -1,5 +1,6 @@
 """How the page reads a question and arranges its answer."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -273,3 +274,17 @@ def test_a_scene_can_be_looked_through(client: FlaskClient) -> None:
 
     assert [frame["t_s"] for frame in frames] == [5, 6, 7, 8, 9]
     assert client.get("/scenes/4/99/frames").json == []
+
+
+def test_a_long_scene_is_looked_through_by_16_frames_spread_over_it(
+    own_client: FlaskClient, engine: Engine
+) -> None:
+    fill(engine, videos=1, frames=100)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE frames SET scene_no = 0"))
+
+    times = [frame["t_s"] for frame in own_client.get("/scenes/1/0/frames").json]
+
+    assert len(times) == 16
+    assert times[0] == 0
+    assert {later - sooner for sooner, later in itertools.pairwise(times)} == {6, 7}

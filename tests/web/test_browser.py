@@ -206,6 +206,25 @@ def test_the_pointer_looks_through_a_scene(page: Page) -> None:
     expect(first.locator("img")).to_have_attribute("src", own)
 
 
+def test_a_scene_that_was_looked_through_is_not_fetched_again(page: Page) -> None:
+    ask(page, WORDS)
+    first = page.locator("a.card").first
+    own = first.locator("img").get_attribute("src")
+    asked = []
+    page.on(
+        "request", lambda request: asked.append(request.url) if "/scenes/" in request.url else ()
+    )
+    assert own is not None
+
+    for _ in range(2):
+        first.locator("img").hover()
+        expect(first.locator("progress")).to_be_visible()
+        page.mouse.move(0, 0)
+        expect(first.locator("img")).to_have_attribute("src", own)
+
+    assert len(asked) == 1
+
+
 def test_the_answer_goes_on_as_one_scrolls(browser: Browser, drawn_library: Engine) -> None:
     with served(create_app(drawn_library)) as server, browser.new_context() as context:
         page = context.new_page()

@@ -210,3 +210,9 @@ def test_an_unknown_address_is_a_friendly_404(client: FlaskClient) -> None:
 
     assert page.status_code == 404
     assert 'role="search"' in page.text
+
+
+def test_the_start_page_says_how_much_there_is_to_search(client: FlaskClient) -> None:
+    page = client.get("/")
+
+    assert "60 videos, 600 frames" in page.text

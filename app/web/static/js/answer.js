@@ -1,7 +1,10 @@
 /* The answer: more of it as one scrolls, a look through each scene, and what a cut-off leaves. */
 
 const LOOK_AFTER_MS = 150;
+const SCENES_KEPT = 50;
 
+/** The frames of the scenes that were looked through last, by their address. */
+const framesOf = new Map();
 let looking = null;
 let watcher = null;
 
@@ -52,22 +55,39 @@ async function extend(link) {
 /** The card under the pointer shows the frame of its scene that lies as far along as the pointer. */
 async function look(card) {
   const picture = card.querySelector("img");
-  const state = { card, picture, own: picture?.getAttribute("src"), frames: [] };
+  const left = new AbortController();
+  const state = { card, picture, own: picture?.getAttribute("src"), frames: [], left };
   looking = state;
   await new Promise((resolve) => setTimeout(resolve, LOOK_AFTER_MS));
   if (looking !== state || !picture) {
     return;
   }
   try {
-    const response = await fetch(card.dataset.frames);
-    state.frames = response.ok ? await response.json() : [];
+    state.frames = await fetchFrames(card.dataset.frames, left.signal);
   } catch {
-    return;
-  }
-  for (const { url } of state.frames) {
-    new Image().src = url;
+    return; // The pointer has left, or nobody answers.
   }
   showFrame();
+}
+
+/** The frames of a scene; their pictures are fetched with them, once. */
+async function fetchFrames(address, signal) {
+  if (framesOf.has(address)) {
+    return framesOf.get(address);
+  }
+  const response = await fetch(address, { signal });
+  if (!response.ok) {
+    return [];
+  }
+  const frames = await response.json();
+  if (framesOf.size >= SCENES_KEPT) {
+    framesOf.delete(framesOf.keys().next().value);
+  }
+  framesOf.set(address, frames);
+  for (const { url } of frames) {
+    new Image().src = url;
+  }
+  return frames;
 }
 
 /** Shows the frame at the pointer, and by a line how far along it is. */
@@ -89,6 +109,7 @@ function showFrame() {
 }
 
 function stopLooking() {
+  looking?.left.abort();
   if (looking?.picture) {
     looking.picture.src = looking.own;
     looking.card.querySelector("progress")?.remove();
@@ -126,6 +147,7 @@ document.addEventListener("input", (event) => {
 });
 
 document.addEventListener("shown", () => {
+  looking?.left.abort();
   looking = null;
   watchEnd();
 });
