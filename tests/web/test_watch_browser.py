@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
 from sqlalchemy import Engine, text
 
 from app.web import create_app
@@ -302,6 +302,37 @@ def test_seeking_to_what_a_conversion_has_loaded_comes_to_that_second(old: Page,
     expect(old.locator("#video")).to_have_js_property("readyState", 4)
     expect(old.locator("#clock")).to_have_text("0:04")
     assert picture_at(old) == 4
+
+
+@pytest.mark.parametrize(
+    ("refusals", "wait_s"),
+    [
+        pytest.param(1, 60, id="room when asked why"),
+        pytest.param(2, 1, id="room after the time that was said"),
+        pytest.param(2, 600, id="room when people try again"),
+    ],
+)
+def test_a_conversion_that_had_no_room_is_had_later(old: Page, refusals: int, wait_s: int) -> None:
+    refused: list[str] = []
+
+    def answer(route: Route) -> None:
+        if len(refused) == refusals:
+            route.fallback()
+            return
+        refused.append(route.request.url)
+        headers = {"Retry-After": str(wait_s)}
+        route.fulfill(status=503, headers=headers, json={"error": "2 videos are being converted."})
+
+    old.route("**/converted?*", answer)
+    old.goto("/watch/1?t=12")
+    if wait_s == 600:
+        expect(old.locator("#watch-problem")).to_contain_text("2 videos are being converted.")
+        old.get_by_role("button", name="Try again").click()
+
+    expect(old.locator("#video")).to_have_js_property("readyState", 4)
+    expect(old.locator("#clock")).to_have_text(re.compile("0:1[2-9]"))
+    expect(old.locator("#watch-problem")).to_be_empty()
+    expect(old.get_by_role("button", name="Try again")).to_be_hidden()
 
 
 def test_a_file_that_the_browser_gives_up_on_is_converted(old: Page) -> None:
