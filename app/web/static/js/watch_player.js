@@ -64,7 +64,9 @@ export class Player extends EventTarget {
   }
 
   toggle() {
-    if (this.video.paused) {
+    if (this.isConverted && this.video.ended) {
+      this.#convertFrom(0, true);
+    } else if (this.video.paused) {
       this.play();
     } else {
       this.video.pause();
