@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
 from sqlalchemy import Engine, text
 
 from app.web import create_app
@@ -43,7 +43,7 @@ def address_of_hit(client: FlaskClient, n: int) -> str:
 
 def seek_to(page: Page, share: float) -> None:
     """Presses the timeline at a share of its length."""
-    slider = page.get_by_role("slider")
+    slider = page.get_by_role("slider", name="Position")
     slider.scroll_into_view_if_needed()
     box = slider.bounding_box()
     assert box is not None
@@ -72,7 +72,9 @@ def test_a_press_on_the_timeline_goes_there_and_the_address_follows(page: Page, 
 
     seek_to(page, 0.8)
 
-    expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", "0:12 of 0:15")
+    expect(page.get_by_role("slider", name="Position")).to_have_attribute(
+        "aria-valuetext", "0:12 of 0:15"
+    )
     expect(page.locator(".shot[aria-current]")).to_contain_text("0:10")
     expect(page).to_have_url(re.compile(r"[?&]t=1[12]\.?\d*&|[?&]t=1[12]\.?\d*$"))
     assert t_in(page) == pytest.approx(0.8 * LENGTH_S, abs=0.1)
@@ -81,7 +83,7 @@ def test_a_press_on_the_timeline_goes_there_and_the_address_follows(page: Page, 
 
 def test_the_timeline_is_a_slider_for_the_keyboard(page: Page, kept: str) -> None:
     page.goto(kept)
-    slider = page.get_by_role("slider")
+    slider = page.get_by_role("slider", name="Position")
 
     slider.focus()
     page.keyboard.press("Home")
@@ -93,8 +95,8 @@ def test_the_timeline_is_a_slider_for_the_keyboard(page: Page, kept: str) -> Non
 
 def test_the_pointer_shows_what_is_where_it_is(page: Page, kept: str) -> None:
     page.goto(kept)
-    page.get_by_role("slider").scroll_into_view_if_needed()
-    box = page.get_by_role("slider").bounding_box()
+    page.get_by_role("slider", name="Position").scroll_into_view_if_needed()
+    box = page.get_by_role("slider", name="Position").bounding_box()
     assert box is not None
 
     page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 40)
@@ -139,7 +141,7 @@ def test_a_mark_on_the_timeline_leads_to_its_hit(page: Page, kept: str) -> None:
 
 def test_letters_move_through_the_video(page: Page, kept: str) -> None:
     page.goto(kept)
-    slider = page.get_by_role("slider")
+    slider = page.get_by_role("slider", name="Position")
     seek_to(page, 0)
     page.locator("h1").click()
 
@@ -195,7 +197,7 @@ def test_a_phone_shows_all_of_the_player(page: Page, kept: str) -> None:
     page.set_viewport_size({"width": 360, "height": 640})
     page.goto(kept)
 
-    expect(page.get_by_role("slider")).to_be_visible()
+    expect(page.get_by_role("slider", name="Position")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
@@ -302,6 +304,65 @@ def test_seeking_to_what_a_conversion_has_loaded_comes_to_that_second(old: Page,
     expect(old.locator("#video")).to_have_js_property("readyState", 4)
     expect(old.locator("#clock")).to_have_text("0:04")
     assert picture_at(old) == 4
+
+
+def test_a_conversion_has_controls_that_know_its_length(old: Page) -> None:
+    old.goto("/watch/1?t=2.5")
+    expect(old.locator("#video")).not_to_have_attribute("controls", "")
+    expect(old.locator(".under")).to_contain_text("of 0:20")
+
+    old.get_by_role("button", name="Play").focus()
+    old.keyboard.press("Enter")
+    expect(old.get_by_role("button", name="Pause")).to_be_focused()
+    expect(old.locator("#video")).to_have_js_property("paused", False)
+    old.keyboard.press("Enter")
+    expect(old.locator("#video")).to_have_js_property("paused", True)
+    old.get_by_role("button", name="Mute").click()
+    expect(old.locator("#video")).to_have_js_property("muted", True)
+    old.get_by_role("slider", name="Volume").fill("0.5")
+    expect(old.locator("#video")).to_have_js_property("muted", False)
+    expect(old.locator("#video")).to_have_js_property("volume", 0.5)
+    old.get_by_role("button", name="Full screen").click()
+    expect(old.get_by_role("button", name="Leave full screen")).to_be_visible()
+    expect(old.get_by_role("slider", name="Position in the video")).to_be_visible()
+
+
+def test_a_file_that_plays_has_the_controls_of_the_browser(page: Page, kept: str) -> None:
+    page.goto(kept)
+
+    expect(page.locator("#video")).to_have_attribute("controls", "")
+    expect(page.get_by_role("group", name="Playing")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("refusals", "wait_s"),
+    [
+        pytest.param(1, 60, id="room when asked why"),
+        pytest.param(2, 1, id="room after the time that was said"),
+        pytest.param(2, 600, id="room when people try again"),
+    ],
+)
+def test_a_conversion_that_had_no_room_is_had_later(old: Page, refusals: int, wait_s: int) -> None:
+    refused: list[str] = []
+
+    def answer(route: Route) -> None:
+        if len(refused) == refusals:
+            route.fallback()
+            return
+        refused.append(route.request.url)
+        headers = {"Retry-After": str(wait_s)}
+        route.fulfill(status=503, headers=headers, json={"error": "2 videos are being converted."})
+
+    old.route("**/converted?*", answer)
+    old.goto("/watch/1?t=12")
+    if wait_s == 600:
+        expect(old.locator("#watch-problem")).to_contain_text("2 videos are being converted.")
+        old.get_by_role("button", name="Try again").click()
+
+    expect(old.locator("#video")).to_have_js_property("readyState", 4)
+    expect(old.locator("#clock")).to_have_text(re.compile("0:1[2-9]"))
+    expect(old.locator("#watch-problem")).to_be_empty()
+    expect(old.get_by_role("button", name="Try again")).to_be_hidden()
 
 
 def test_a_file_that_the_browser_gives_up_on_is_converted(old: Page) -> None:

@@ -1,5 +1,6 @@
 /* The player page: sets up what is on it, and lets go of a video that was swapped away. */
 
+import { setUpControls } from "./watch_controls.js";
 import { Player } from "./watch_player.js";
 import { followInLists } from "./watch_lists.js";
 import { setUpTimeline } from "./watch_timeline.js";
@@ -20,6 +21,7 @@ function setUp() {
   if (root) {
     player = new Player(root, page.signal);
     followInLists(player, page.signal);
+    setUpControls(player, page.signal);
     setUpTimeline(player, page.signal);
     setUpTools(player, page.signal);
     player.begin();

@@ -1,6 +1,7 @@
 /* A video by its own clock, whether the browser plays the file or a conversion of it. */
 
 const REST_MS = 300;
+const LEAST_WAIT_S = 1;
 
 /**
  * Plays a video. `time` and `seek` are seconds of the video itself: a conversion's clock begins at 0
@@ -14,6 +15,7 @@ export class Player extends EventTarget {
     this.root = root;
     this.video = root.querySelector("video");
     this.problem = document.getElementById("watch-problem");
+    this.again = document.getElementById("try-again");
     this.length = Number(document.getElementById("timeline").dataset.length);
     const from = this.video.dataset.from;
     this.from = from ? Number(from) : 0;
@@ -28,12 +30,19 @@ export class Player extends EventTarget {
     };
     listen(["timeupdate", "seeking"], () => this.#tell("moved"));
     listen(["pause", "seeked"], () => this.#tell("rested"));
-    listen(["playing"], () => (this.problem.textContent = ""));
+    listen(["playing", "loadeddata"], () => this.#clear());
     listen(["error"], () => this.#fail());
     listen(["ended"], () => this.#goOn());
     // An error pauses a video as well, but is not what people want.
     listen(["play"], () => (this.isPlaying = true));
     listen(["pause"], () => (this.isPlaying &&= this.video.error !== null));
+    this.#listenForAnother(signal);
+  }
+
+  /** What a source that did not play is tried again by. */
+  #listenForAnother(signal) {
+    this.again.addEventListener("click", () => this.#convertFrom(this.time, true), { signal });
+    document.addEventListener("visibilitychange", () => this.#tryIfSeen(), { signal });
   }
 
   get time() {
@@ -55,7 +64,9 @@ export class Player extends EventTarget {
   }
 
   toggle() {
-    if (this.video.paused) {
+    if (this.isConverted && this.video.ended) {
+      this.#convertFrom(0, true);
+    } else if (this.video.paused) {
       this.play();
     } else {
       this.video.pause();
@@ -86,7 +97,7 @@ export class Player extends EventTarget {
    */
   #convertFrom(time, plays = !this.video.paused || this.video.ended, mayWait = false) {
     this.wanted = time;
-    clearTimeout(this.later);
+    this.#forget();
     this.later = setTimeout(() => {
       this.isConverted = true;
       this.from = time;
@@ -113,6 +124,34 @@ export class Player extends EventTarget {
     }
   }
 
+  #clear() {
+    this.problem.textContent = "";
+    this.isDoubted = false;
+  }
+
+  /** Tries the source again in so many seconds, or as soon as somebody looks at the page then. */
+  #tryIn(seconds) {
+    this.#forget();
+    this.again.hidden = false;
+    this.later = setTimeout(() => {
+      this.isDue = true;
+      this.#tryIfSeen();
+    }, 1000 * Math.max(LEAST_WAIT_S, seconds));
+  }
+
+  #tryIfSeen() {
+    if (this.isDue && !document.hidden) {
+      this.#convertFrom(this.time, this.isPlaying);
+    }
+  }
+
+  /** Nothing that was planned is done any more. */
+  #forget() {
+    clearTimeout(this.later);
+    this.isDue = false;
+    this.again.hidden = true;
+  }
+
   async #fail() {
     const source = this.video.getAttribute("src");
     if (!source || !this.video.error) {
@@ -124,12 +163,19 @@ export class Player extends EventTarget {
       this.#convertFrom(this.time, this.isPlaying, true);
       return;
     }
-    const reason = await whyNot(source);
+    const { reason, waitS } = await whyNot(source);
     if (source !== this.video.getAttribute("src")) {
       return; // Released, or at another place by now.
     }
-    if (reason) {
+    if (reason && waitS && this.isConverted) {
+      this.problem.textContent = `${reason} It is tried again by itself.`;
+      this.#tryIn(waitS);
+    } else if (reason) {
       this.problem.textContent = reason;
+    } else if (this.isConverted && !this.isDoubted) {
+      // The server sends it by now, as when another conversion has ended meanwhile.
+      this.isDoubted = true;
+      this.#convertFrom(this.time, this.isPlaying);
     } else if (this.isConverted) {
       this.problem.textContent = "This browser cannot play the video, not even converted.";
     } else {
@@ -141,7 +187,7 @@ export class Player extends EventTarget {
   }
 }
 
-/** What the server says about a source that does not play; "" if it sends it. */
+/** Why the server does not send a source, "" if it does, and when to ask again if it says so. */
 async function whyNot(source) {
   const asking = new AbortController();
   try {
@@ -149,9 +195,10 @@ async function whyNot(source) {
       headers: { Accept: "application/json", Range: "bytes=0-0" },
       signal: asking.signal,
     });
-    return response.ok ? "" : (await response.json()).error;
+    const reason = response.ok ? "" : (await response.json()).error;
+    return { reason, waitS: Number(response.headers.get("Retry-After")) || 0 };
   } catch {
-    return "SceneQL does not answer: is it still running?";
+    return { reason: "SceneQL does not answer: is it still running?", waitS: 0 };
   } finally {
     asking.abort();
   }
