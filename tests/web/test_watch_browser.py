@@ -129,6 +129,36 @@ def test_arrow_keys_step_through_the_hits_and_back_returns(page: Page, kept: str
     assert page.url.split("&t=")[0].split("?")[0] == second.split("?")[0]
 
 
+def test_a_player_that_is_left_changes_no_other_address(page: Page, kept: str) -> None:
+    page.goto(kept)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#summary")).to_contain_text("Hit 2 of")
+    expect(page).to_have_url(re.compile("n=1"))
+    # The page that is gone back to does not arrive.
+    page.route("**/watch/**", lambda _: None)
+
+    page.evaluate("history.back()")
+    expect(page).to_have_url(re.compile("n=0"))
+    page.locator("#video").evaluate("video => video.dispatchEvent(new Event('seeked'))")
+
+    expect(page).to_have_url(re.compile("n=0"))
+    page.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.parametrize("name", ["scenes", "lines"])
+def test_arrow_keys_in_a_list_are_left_to_it(page: Page, kept: str, name: str) -> None:
+    page.goto(kept)
+    expect(page.locator("#summary")).to_contain_text("Hit 1 of")
+    page.evaluate(
+        "addEventListener('keydown', event => (document.title = `${event.defaultPrevented}`))"
+    )
+
+    page.locator(f"#{name}").focus()
+    page.keyboard.press("ArrowRight")
+
+    expect(page).to_have_title("false")
+
+
 def test_a_mark_on_the_timeline_leads_to_its_hit(page: Page, kept: str) -> None:
     page.goto(kept)
     mark = page.get_by_role("group", name="Hits in this video").get_by_role("link").last

@@ -29,4 +29,6 @@ function setUp() {
 }
 
 document.addEventListener("shown", setUp);
+// The address is that of another page by now, which has only to arrive: it is not this player's.
+addEventListener("popstate", () => page.abort());
 setUp();

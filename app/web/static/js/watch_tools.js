@@ -76,6 +76,9 @@ function press(player, event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(elsewhere)) {
     return;
   }
+  if (event.key.startsWith("Arrow") && !event.shiftKey && event.target.closest("#lines, #scenes")) {
+    return; // It scrolls the list.
+  }
   const seek = (seconds) => player.seek(player.time + seconds);
   const actions = event.shiftKey
     ? { ArrowLeft: () => seek(-SMALL_STEP_S), ArrowRight: () => seek(SMALL_STEP_S) }
