@@ -107,9 +107,11 @@ def _no_time_limit(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.execute(
-            text("SELECT set_config('statement_timeout', :usual, false)"), {"usual": usual}
-        )
+        # A connection that was lost meanwhile is not used again.
+        if not connection.invalidated:
+            connection.execute(
+                text("SELECT set_config('statement_timeout', :usual, false)"), {"usual": usual}
+            )
 
 
 def keep_picture(engine: Engine, picture: bytes) -> str:

@@ -1,7 +1,10 @@
 """What people may mean by what they have typed so far: names of filters, and values that occur."""
 
+import math
 import re
+import time
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import ColumnElement, Engine, Select, func, or_, select
 
@@ -12,6 +15,10 @@ from app.typed_filters import KINDS, SAID, TypedFilter
 MOST = 8
 LENGTHS = ("10s", "30s", "1m", "5m", "20m", "1h")
 MAX_LENGTH = 200
+# A new key is suggested after so long.
+KEYS_HELD_S = 60
+
+_keys: WeakKeyDictionary[Engine, tuple[float, tuple[tuple[str, int], ...]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -65,23 +72,35 @@ def _names(engine: Engine, start: str, minus: str) -> tuple[Suggestion, ...]:
         for name, kind in KINDS.items()
         if name.startswith(start) and not (minus and name == SAID)
     ]
-    keys_of = select(func.jsonb_object_keys(Video.extra).label("key")).subquery()
-    videos = func.count().label("videos")
-    wanted = (
-        select(keys_of.c.key, videos)
-        .where(func.starts_with(func.lower(keys_of.c.key), start))
-        .group_by(keys_of.c.key)
-        .order_by(videos.desc(), keys_of.c.key)
-        .limit(MOST)
-    )
-    with engine.connect() as connection:
-        rows = connection.execute(wanted).all()
     keys = [
-        Suggestion(f"{minus}{row.key}:", "from the metadata", is_name=True, videos=row.videos)
-        for row in rows
-        if re.fullmatch(r"[^\W\d_][\w.-]*", row.key) and row.key.lower() not in KINDS
+        Suggestion(f"{minus}{key}:", "from the metadata", is_name=True, videos=videos)
+        for key, videos in _metadata_keys(engine)
+        if key.lower().startswith(start)
     ]
     return tuple([*ours, *keys][:MOST])
+
+
+def _metadata_keys(engine: Engine) -> tuple[tuple[str, int], ...]:
+    """The keys that can be asked for and of how many videos they are, most first.
+
+    To find them all metadata is read, which is too much for each letter that somebody types.
+    """
+    now_s = time.monotonic()
+    read_s, keys = _keys.get(engine, (-math.inf, ()))
+    if now_s - read_s < KEYS_HELD_S:
+        return keys
+    key_of = select(func.jsonb_object_keys(Video.extra).label("key")).subquery()
+    videos = func.count()
+    wanted = select(key_of.c.key, videos).group_by(key_of.c.key)
+    with engine.connect() as connection:
+        rows = connection.execute(wanted.order_by(videos.desc(), key_of.c.key)).all()
+    keys = tuple(
+        (key, videos)
+        for key, videos in rows
+        if re.fullmatch(r"[^\W\d_][\w.-]*", key) and key.lower() not in {*KINDS, SAID}
+    )
+    _keys[engine] = (now_s, keys)
+    return keys
 
 
 def _values(name: str, start: str) -> Select[tuple[str, int]] | None:

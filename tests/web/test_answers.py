@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
+from app import suggestions
 from app.web import create_app
 from app.web.answering import SHOWN
 from tests.conftest import Databases
@@ -288,3 +289,28 @@ def test_a_long_scene_is_looked_through_by_16_frames_spread_over_it(
     assert len(times) == 16
     assert times[0] == 0
     assert {later - sooner for sooner, later in itertools.pairwise(times)} == {6, 7}
+
+
+def test_keys_of_metadata_are_read_once_in_a_while(
+    own_client: FlaskClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def suggested() -> list[tuple[str, int]]:
+        answered = own_client.get("/suggestions", query_string={"word": "c"}).json
+        return [(one["text"], one["videos"]) for one in answered if one["videos"]]
+
+    fill(engine, videos=3)
+    keys = ('{"camera": 1, "city": 1}', '{"city": 1, "_hidden": 1}', '{"crew": 1, "collection": 1}')
+    with engine.begin() as connection:
+        for video_id, metadata in enumerate(keys, start=1):
+            connection.execute(
+                text("UPDATE videos SET metadata = CAST(:metadata AS jsonb) WHERE id = :id"),
+                {"metadata": metadata, "id": video_id},
+            )
+    first = suggested()
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE videos SET metadata = '{\"crane\": 1}'"))
+
+    assert first == [("city:", 2), ("camera:", 1), ("crew:", 1)]
+    assert suggested() == first
+    monkeypatch.setattr(suggestions, "KEYS_HELD_S", 0)
+    assert suggested() == [("crane:", 3)]
