@@ -7,7 +7,7 @@ from uuid import UUID
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
-from app import related, watching
+from app import catalog, related, watching
 from app.asking import Question
 from app.errors import (
     BadRequestError,
@@ -37,6 +37,7 @@ def video(video_id: int) -> ResponseReturnValue:
     """
     watched = _watched(video_id)
     t_s = seconds("t", 0.0)
+    absence = _absence(video_id)
     given, question, problem = _asked()
     if question is not None:
         rates.count(rates.QUESTIONS)
@@ -48,13 +49,15 @@ def video(video_id: int) -> ResponseReturnValue:
     scenes = watching.scenes(library(), video_id)
     lines = watching.lines(library(), video_id, question.said if question else ())
     length_s = max(watched.duration_s, points[-1].t_s if points else 0.0)
+    asks_converted = request.args.get("convert") == "1"
     return render_template(
         "watch.html",
         given=given,
         video=watched,
         t_s=min(t_s, length_s),
         length_s=length_s,
-        is_converted=request.args.get("convert") == "1" or not watched.is_playable,
+        absence=absence,
+        is_converted=not absence and (asks_converted or not watched.is_playable),
         problem=problem,
         points=points,
         plot=plot(points, length_s),
@@ -88,6 +91,23 @@ def _watched(video_id: int) -> Watched:
     if watched is None:
         abort(HTTPStatus.NOT_FOUND, f"The index has no video {video_id} with a file at hand.")
     return watched
+
+
+def _absence(video_id: int) -> str:
+    """Why the file of a video cannot be played now, in one line; nothing if it can."""
+    path = catalog.media_path(library(), video_id)
+    if path is None:
+        return "Its file has become something else: the video plays again once a scan has read it."
+    try:
+        with path.open("rb"):
+            return ""
+    except (FileNotFoundError, NotADirectoryError):
+        return (
+            "Its file was moved, or its disk is not there: the video plays again once the file is "
+            "back, or a scan has found it elsewhere."
+        )
+    except OSError as error:
+        return f"Its file cannot be read: {error.strerror}."
 
 
 def _asked() -> tuple[Given, Question | None, str]:

@@ -24,6 +24,12 @@ WORDS = "a red circle"
 VIDEO = 4
 
 
+@pytest.fixture(autouse=True)
+def _files_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drawn videos have no files; what is told of that is another test's matter."""
+    monkeypatch.setattr("app.web.watch._absence", lambda _: "")
+
+
 @pytest.fixture
 def token(drawn_library: Engine) -> UUID:
     """A kept answer to WORDS."""
@@ -69,6 +75,31 @@ def test_what_is_no_time_is_explained(client: FlaskClient) -> None:
 @pytest.mark.parametrize("address", ["/watch/999999", "/watch/x", "/watch/9999999999999999999999"])
 def test_a_video_that_is_not_there_is_404(client: FlaskClient, address: str) -> None:
     assert client.get(address).status_code == 404
+
+
+def test_a_video_can_be_edited_from_its_page(client: FlaskClient) -> None:
+    page = client.get(f"/watch/{VIDEO}").text
+
+    assert f'href="/library/{VIDEO}">Edit</a>' in page
+
+
+@pytest.mark.parametrize(
+    "warning",
+    [
+        "cut short: 3.2 s of 9.0 s could be read",
+        "damaged: 2 frames were skipped; old.json was left aside: it is no JSON",
+    ],
+)
+def test_what_is_amiss_in_a_file_is_told(
+    own_client: FlaskClient, engine: Engine, warning: str
+) -> None:
+    fill(engine, videos=1)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE videos SET warning = :warning"), {"warning": warning})
+
+    page = own_client.get("/watch/1").text
+
+    assert f'<p class="warning">About this file: {warning}</p>' in page
 
 
 def test_every_scene_is_a_link_to_its_beginning(client: FlaskClient) -> None:
