@@ -4,7 +4,7 @@ from bisect import bisect_right
 from http import HTTPStatus
 from uuid import UUID
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import catalog, related, watching
@@ -17,9 +17,10 @@ from app.errors import (
 )
 from app.watching import Neighbours, Point, Watched, WatchedScene
 from app.web import rates
-from app.web.media import VIDEO_ID, seconds
+from app.web.media import MAX_CLIP_S, VIDEO_ID, seconds
 from app.web.plot import plot
 from app.web.question import Given, library, read_given, whole_number
+from app.web.wording import position
 
 SIMILAR_SHOWN = 12
 
@@ -56,6 +57,7 @@ def video(video_id: int) -> ResponseReturnValue:
         video=watched,
         t_s=min(t_s, length_s),
         length_s=length_s,
+        longest_clip_s=MAX_CLIP_S,
         absence=absence,
         is_converted=not absence and (asks_converted or not watched.is_playable),
         problem=problem,
@@ -68,6 +70,21 @@ def video(video_id: int) -> ResponseReturnValue:
         here={**given.params, **_place()},
         neighbours=_neighbours(video_id),
     )
+
+
+@blueprint.get("/watch/hit")
+def hit() -> ResponseReturnValue:
+    """Leads to hit `n` of the kept answer, or to the nearest one whose video is still there."""
+    given, _, _ = _asked()
+    try:
+        token = UUID(request.args.get("answer", ""))
+    except ValueError:
+        raise BadRequestError("answer is the token of a kept answer") from None
+    found = watching.nearest_hit(library(), token, _n())
+    if found is None:
+        abort(HTTPStatus.NOT_FOUND, "No video of this answer is there any more.")
+    place = {**given.params, **_place(), "n": found.n}
+    return redirect(url_for(".video", video_id=found.video_id, t=position(found.t_s), **place))
 
 
 @blueprint.get(f"/watch/{VIDEO_ID}/similar")
@@ -127,12 +144,15 @@ def _place() -> dict[str, str]:
     return {name: request.args[name] for name in ("answer", "n") if request.args.get(name)}
 
 
+def _n() -> int:
+    return whole_number("n", 0, lowest=0, highest=999_999)
+
+
 def _neighbours(video_id: int) -> Neighbours | None:
     """The hits around this one; None without a kept answer, or when it is kept no more."""
     try:
         token = UUID(request.args["answer"])
-        n = whole_number("n", 0, lowest=0, highest=999_999)
-        return watching.neighbours(library(), token, n, video_id)
+        return watching.neighbours(library(), token, _n(), video_id)
     except (KeyError, ValueError, BadRequestError):
         return None
 

@@ -205,6 +205,27 @@ def test_the_neighbours_of_a_hit_are_links(
     assert "Hit 2 of 30" in page
 
 
+@pytest.mark.parametrize(("asked", "led_to"), [(6, 6), (99, 29)])
+def test_any_hit_of_an_answer_can_be_gone_to(
+    drawn_library: Engine, client: FlaskClient, token: UUID, asked: int, led_to: int
+) -> None:
+    hits = search(drawn_library, Question(text=WORDS, limit=30)).hits
+
+    reply = client.get(f"/watch/hit?q=a+red+circle&answer={token}&n={asked}")
+
+    assert reply.status_code == 302
+    wanted = f"/watch/{hits[led_to].video_id}?t={hits[led_to].t_s:g}&q=a+red+circle"
+    assert reply.location == f"{wanted}&answer={token}&n={led_to}"
+
+
+@pytest.mark.parametrize("answer", ["x", "00000000-0000-0000-0000-000000000000"])
+def test_a_hit_of_no_answer_is_explained(client: FlaskClient, answer: str) -> None:
+    reply = client.get(f"/watch/hit?answer={answer}&n=1")
+
+    assert reply.status_code == 400
+    assert "answer" in reply.text
+
+
 def test_the_first_hit_has_no_previous_one(client: FlaskClient, token: UUID) -> None:
     page = client.get(f"/watch/{VIDEO}?answer={token}&n=0").text
 
