@@ -97,7 +97,7 @@ def _metadata_keys(engine: Engine) -> tuple[tuple[str, int], ...]:
     keys = tuple(
         (key, videos)
         for key, videos in rows
-        if re.fullmatch(r"[^\W\d_][\w.-]*", key) and key.lower() not in {*KINDS, SAID}
+        if re.fullmatch(r"[^\W\d_][\w.-]*", key) and key.lower() not in KINDS
     )
     _keys[engine] = (now_s, keys)
     return keys

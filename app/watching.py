@@ -211,6 +211,26 @@ def neighbours(engine: Engine, token: UUID, n: int, video_id: int) -> Neighbours
 
     Hits whose video is gone meanwhile are passed over.
     """
+    total, hits = _kept_hits(engine, token)
+    return Neighbours(
+        total=total,
+        previous=next((hit for hit in reversed(hits) if hit.n < n), None),
+        next=next((hit for hit in hits if hit.n > n), None),
+        here=tuple(hit for hit in hits if hit.video_id == video_id),
+    )
+
+
+def nearest_hit(engine: Engine, token: UUID, n: int) -> KeptHit | None:
+    """The hit of a kept answer whose place is nearest to `n`; None if all their videos are gone.
+
+    Raises BadRequestError if the answer is not kept any more.
+    """
+    _, hits = _kept_hits(engine, token)
+    return min(hits, key=lambda hit: abs(hit.n - n), default=None)
+
+
+def _kept_hits(engine: Engine, token: UUID) -> tuple[int, list[KeptHit]]:
+    """How many hits a kept answer has, and those of them that can be watched, in their order."""
     with engine.connect() as connection:
         kept = connection.execute(
             select(KeptRanking.hits).where(
@@ -231,12 +251,7 @@ def neighbours(engine: Engine, token: UUID, n: int, video_id: int) -> Neighbours
         )
         times_s = {(row.video_id, row.frame_no): row.t_s for row in found}
     hits = [KeptHit(place, *key, times_s[key]) for place, key in enumerate(keys) if key in times_s]
-    return Neighbours(
-        total=len(keys),
-        previous=next((hit for hit in reversed(hits) if hit.n < n), None),
-        next=next((hit for hit in hits if hit.n > n), None),
-        here=tuple(hit for hit in hits if hit.video_id == video_id),
-    )
+    return len(keys), hits
 
 
 def _points(

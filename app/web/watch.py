@@ -4,10 +4,10 @@ from bisect import bisect_right
 from http import HTTPStatus
 from uuid import UUID
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app import related, watching
+from app import catalog, related, watching
 from app.asking import Question
 from app.errors import (
     BadRequestError,
@@ -17,9 +17,10 @@ from app.errors import (
 )
 from app.watching import Neighbours, Point, Watched, WatchedScene
 from app.web import rates
-from app.web.media import VIDEO_ID, seconds
+from app.web.media import MAX_CLIP_S, VIDEO_ID, seconds
 from app.web.plot import plot
 from app.web.question import Given, library, read_given, whole_number
+from app.web.wording import position
 
 SIMILAR_SHOWN = 12
 
@@ -37,6 +38,7 @@ def video(video_id: int) -> ResponseReturnValue:
     """
     watched = _watched(video_id)
     t_s = seconds("t", 0.0)
+    absence = _absence(video_id)
     given, question, problem = _asked()
     if question is not None:
         rates.count(rates.QUESTIONS)
@@ -48,13 +50,16 @@ def video(video_id: int) -> ResponseReturnValue:
     scenes = watching.scenes(library(), video_id)
     lines = watching.lines(library(), video_id, question.said if question else ())
     length_s = max(watched.duration_s, points[-1].t_s if points else 0.0)
+    asks_converted = request.args.get("convert") == "1"
     return render_template(
         "watch.html",
         given=given,
         video=watched,
         t_s=min(t_s, length_s),
         length_s=length_s,
-        is_converted=request.args.get("convert") == "1" or not watched.is_playable,
+        longest_clip_s=MAX_CLIP_S,
+        absence=absence,
+        is_converted=not absence and (asks_converted or not watched.is_playable),
         problem=problem,
         points=points,
         plot=plot(points, length_s),
@@ -65,6 +70,21 @@ def video(video_id: int) -> ResponseReturnValue:
         here={**given.params, **_place()},
         neighbours=_neighbours(video_id),
     )
+
+
+@blueprint.get("/watch/hit")
+def hit() -> ResponseReturnValue:
+    """Leads to hit `n` of the kept answer, or to the nearest one whose video is still there."""
+    given, _, _ = _asked()
+    try:
+        token = UUID(request.args.get("answer", ""))
+    except ValueError:
+        raise BadRequestError("answer is the token of a kept answer") from None
+    found = watching.nearest_hit(library(), token, _n())
+    if found is None:
+        abort(HTTPStatus.NOT_FOUND, "No video of this answer is there any more.")
+    place = {**given.params, **_place(), "n": found.n}
+    return redirect(url_for(".video", video_id=found.video_id, t=position(found.t_s), **place))
 
 
 @blueprint.get(f"/watch/{VIDEO_ID}/similar")
@@ -90,6 +110,23 @@ def _watched(video_id: int) -> Watched:
     return watched
 
 
+def _absence(video_id: int) -> str:
+    """Why the file of a video cannot be played now, in one line; nothing if it can."""
+    path = catalog.media_path(library(), video_id)
+    if path is None:
+        return "Its file has become something else: the video plays again once a scan has read it."
+    try:
+        with path.open("rb"):
+            return ""
+    except (FileNotFoundError, NotADirectoryError):
+        return (
+            "Its file was moved, or its disk is not there: the video plays again once the file is "
+            "back, or a scan has found it elsewhere."
+        )
+    except OSError as error:
+        return f"Its file cannot be read: {error.strerror}."
+
+
 def _asked() -> tuple[Given, Question | None, str]:
     """The question in the address; if it cannot be read, the video is shown without, and why."""
     try:
@@ -107,12 +144,15 @@ def _place() -> dict[str, str]:
     return {name: request.args[name] for name in ("answer", "n") if request.args.get(name)}
 
 
+def _n() -> int:
+    return whole_number("n", 0, lowest=0, highest=999_999)
+
+
 def _neighbours(video_id: int) -> Neighbours | None:
     """The hits around this one; None without a kept answer, or when it is kept no more."""
     try:
         token = UUID(request.args["answer"])
-        n = whole_number("n", 0, lowest=0, highest=999_999)
-        return watching.neighbours(library(), token, n, video_id)
+        return watching.neighbours(library(), token, _n(), video_id)
     except (KeyError, ValueError, BadRequestError):
         return None
 

@@ -24,6 +24,12 @@ WORDS = "a red circle"
 VIDEO = 4
 
 
+@pytest.fixture(autouse=True)
+def _files_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drawn videos have no files; what is told of that is another test's matter."""
+    monkeypatch.setattr("app.web.watch._absence", lambda _: "")
+
+
 @pytest.fixture
 def token(drawn_library: Engine) -> UUID:
     """A kept answer to WORDS."""
@@ -69,6 +75,31 @@ def test_what_is_no_time_is_explained(client: FlaskClient) -> None:
 @pytest.mark.parametrize("address", ["/watch/999999", "/watch/x", "/watch/9999999999999999999999"])
 def test_a_video_that_is_not_there_is_404(client: FlaskClient, address: str) -> None:
     assert client.get(address).status_code == 404
+
+
+def test_a_video_can_be_edited_from_its_page(client: FlaskClient) -> None:
+    page = client.get(f"/watch/{VIDEO}").text
+
+    assert f'href="/library/{VIDEO}">Edit</a>' in page
+
+
+@pytest.mark.parametrize(
+    "warning",
+    [
+        "cut short: 3.2 s of 9.0 s could be read",
+        "damaged: 2 frames were skipped; old.json was left aside: it is no JSON",
+    ],
+)
+def test_what_is_amiss_in_a_file_is_told(
+    own_client: FlaskClient, engine: Engine, warning: str
+) -> None:
+    fill(engine, videos=1)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE videos SET warning = :warning"), {"warning": warning})
+
+    page = own_client.get("/watch/1").text
+
+    assert f'<p class="warning">About this file: {warning}</p>' in page
 
 
 def test_every_scene_is_a_link_to_its_beginning(client: FlaskClient) -> None:
@@ -172,6 +203,27 @@ def test_the_neighbours_of_a_hit_are_links(
         assert f"answer={token}" in link
         assert f"n={n}" in link
     assert "Hit 2 of 30" in page
+
+
+@pytest.mark.parametrize(("asked", "led_to"), [(6, 6), (99, 29)])
+def test_any_hit_of_an_answer_can_be_gone_to(
+    drawn_library: Engine, client: FlaskClient, token: UUID, asked: int, led_to: int
+) -> None:
+    hits = search(drawn_library, Question(text=WORDS, limit=30)).hits
+
+    reply = client.get(f"/watch/hit?q=a+red+circle&answer={token}&n={asked}")
+
+    assert reply.status_code == 302
+    wanted = f"/watch/{hits[led_to].video_id}?t={hits[led_to].t_s:g}&q=a+red+circle"
+    assert reply.location == f"{wanted}&answer={token}&n={led_to}"
+
+
+@pytest.mark.parametrize("answer", ["x", "00000000-0000-0000-0000-000000000000"])
+def test_a_hit_of_no_answer_is_explained(client: FlaskClient, answer: str) -> None:
+    reply = client.get(f"/watch/hit?answer={answer}&n=1")
+
+    assert reply.status_code == 400
+    assert "answer" in reply.text
 
 
 def test_the_first_hit_has_no_previous_one(client: FlaskClient, token: UUID) -> None:

@@ -159,6 +159,35 @@ def test_arrow_keys_in_a_list_are_left_to_it(page: Page, kept: str, name: str) -
     expect(page).to_have_title("false")
 
 
+def test_quick_presses_go_as_many_hits_ahead(page: Page, kept: str) -> None:
+    page.goto(kept)
+
+    page.evaluate(
+        """() => {
+          for (let press = 0; press < 3; press += 1) {
+            document.body.dispatchEvent(
+              new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true, cancelable: true }));
+          }
+        }"""
+    )
+
+    expect(page.locator("#summary")).to_contain_text("Hit 4 of")
+    page.go_back()
+    expect(page.locator("#summary")).to_contain_text("Hit 1 of")
+
+
+def test_a_clip_that_ends_before_it_begins_is_told_in_the_form(page: Page, kept: str) -> None:
+    page.goto(kept)
+    page.get_by_label("Clip from").fill("9")
+    page.get_by_label("to", exact=True).fill("7")
+
+    page.get_by_role("button", name="Download").click()
+
+    expect(page.locator("#clip-problem")).to_have_text("The end must come after the start.")
+    expect(page.get_by_label("to", exact=True)).to_be_focused()
+    expect(page.get_by_role("heading", name=TITLE)).to_be_visible()
+
+
 def test_a_mark_on_the_timeline_leads_to_its_hit(page: Page, kept: str) -> None:
     page.goto(kept)
     mark = page.get_by_role("group", name="Hits in this video").get_by_role("link").last

@@ -1,5 +1,6 @@
 /* The player page: sets up what is on it, and lets go of a video that was swapped away. */
 
+import { setUpClip } from "./watch_clip.js";
 import { setUpControls } from "./watch_controls.js";
 import { Player } from "./watch_player.js";
 import { followInLists } from "./watch_lists.js";
@@ -23,6 +24,7 @@ function setUp() {
     followInLists(player, page.signal);
     setUpControls(player, page.signal);
     setUpTimeline(player, page.signal);
+    setUpClip(root, page.signal);
     setUpTools(player, page.signal);
     player.begin();
   }

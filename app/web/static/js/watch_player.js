@@ -51,6 +51,9 @@ export class Player extends EventTarget {
 
   /** Plays from where the page begins, if people want things to move and the browser lets them. */
   begin() {
+    if (!this.video.hasAttribute("src")) {
+      return; // The file is not there, which the page says.
+    }
     if (!matchMedia("(prefers-reduced-motion: reduce)").matches) {
       this.play();
     }

@@ -1,5 +1,6 @@
 /* What can be done from a moment: link to it, look for others like it, step to other hits. */
 
+import { visit } from "./page.js";
 import { addressAt, clock } from "./watch_time.js";
 import { nearestFrame } from "./watch_timeline.js";
 
@@ -36,7 +37,8 @@ export function setUpTools(player, signal) {
   );
 
   copy.addEventListener("click", () => copyLink(addressAt(root, player.time).href), { signal });
-  document.addEventListener("keydown", (event) => press(player, event), { signal });
+  const stepper = new Stepper();
+  document.addEventListener("keydown", (event) => press(player, stepper, event), { signal });
   for (const fold of root.querySelectorAll("details[data-part]")) {
     fold.addEventListener("toggle", () => load(fold, signal), { once: true, signal });
   }
@@ -71,7 +73,31 @@ async function load(fold, signal) {
   }
 }
 
-function press(player, event) {
+/** Goes to other hits: who steps on while a page is on its way means the hit after that one. */
+class Stepper {
+  steps = 0;
+
+  step(direction, isHeld) {
+    const link = document.getElementById(direction < 0 ? "previous-hit" : "next-hit");
+    if (isHeld && this.steps) {
+      return; // A key that is held goes from hit to hit, as fast as they come.
+    }
+    if (!this.steps) {
+      this.steps = link ? direction : 0;
+      link?.click();
+      return;
+    }
+    const { hit, total } = document.getElementById("hits").dataset;
+    const address = new URL(hit, location);
+    const from = Number(address.searchParams.get("n"));
+    const to = Math.min(Math.max(0, from + this.steps + direction), total - 1);
+    this.steps = to - from;
+    address.searchParams.set("n", to);
+    visit(address.href);
+  }
+}
+
+function press(player, stepper, event) {
   const elsewhere = "input, textarea, select, video, [role=slider], dialog";
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(elsewhere)) {
     return;
@@ -83,8 +109,8 @@ function press(player, event) {
   const actions = event.shiftKey
     ? { ArrowLeft: () => seek(-SMALL_STEP_S), ArrowRight: () => seek(SMALL_STEP_S) }
     : {
-        ArrowLeft: () => document.getElementById("previous-hit")?.click(),
-        ArrowRight: () => document.getElementById("next-hit")?.click(),
+        ArrowLeft: () => stepper.step(-1, event.repeat),
+        ArrowRight: () => stepper.step(1, event.repeat),
         j: () => seek(-STEP_S),
         l: () => seek(STEP_S),
         k: () => player.toggle(),
