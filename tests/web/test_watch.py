@@ -11,10 +11,12 @@ from sqlalchemy import Engine, text
 
 from app import watching
 from app.asking import Question
+from app.media_files import MEDIA_SUFFIXES
 from app.paging import keep
 from app.search import search
-from app.watching import MAX_POINTS, Point, is_playable
+from app.watching import MAX_POINTS, PLAYABLE, Point, is_playable
 from app.web import create_app
+from app.web.media import VIDEO_TYPES
 from app.web.plot import plot
 from tests.conftest import Databases
 from tests.filling import answer, fill
@@ -69,6 +71,11 @@ def test_what_is_no_time_is_explained(client: FlaskClient) -> None:
 @pytest.mark.parametrize("address", ["/watch/999999", "/watch/x", "/watch/9999999999999999999999"])
 def test_a_video_that_is_not_there_is_404(client: FlaskClient, address: str) -> None:
     assert client.get(address).status_code == 404
+
+
+def test_every_file_that_is_searched_for_has_a_media_type() -> None:
+    assert set(VIDEO_TYPES) == MEDIA_SUFFIXES
+    assert all(suffixes <= MEDIA_SUFFIXES for suffixes in PLAYABLE.values())
 
 
 def test_every_scene_is_a_link_to_its_beginning(client: FlaskClient) -> None:
