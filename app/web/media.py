@@ -27,6 +27,8 @@ from app.web.wording import clock
 # By hand, because the system's table differs from machine to machine (and .ts is TypeScript there).
 VIDEO_TYPES = {
     ".3gp": "video/3gpp",
+    ".apng": "image/apng",
+    ".asf": "video/x-ms-asf",
     ".avi": "video/x-msvideo",
     ".flv": "video/x-flv",
     ".gif": "image/gif",
@@ -38,8 +40,10 @@ VIDEO_TYPES = {
     ".mpeg": "video/mpeg",
     ".mpg": "video/mpeg",
     ".mts": "video/mp2t",
+    ".mxf": "application/mxf",
     ".ogv": "video/ogg",
     ".ts": "video/mp2t",
+    ".vob": "video/mpeg",
     ".webm": "video/webm",
     ".wmv": "video/x-ms-wmv",
 }

@@ -11,10 +11,12 @@ from sqlalchemy import Engine, text
 
 from app import watching
 from app.asking import Question
+from app.media_files import MEDIA_SUFFIXES
 from app.paging import keep
 from app.search import search
-from app.watching import MAX_POINTS, Point, is_playable
-from app.web import create_app
+from app.watching import MAX_POINTS, PLAYABLE, Point, is_playable
+from app.web import create_app, watch
+from app.web.media import VIDEO_TYPES
 from app.web.plot import plot
 from tests.conftest import Databases
 from tests.filling import answer, fill
@@ -102,10 +104,33 @@ def test_what_is_amiss_in_a_file_is_told(
     assert f'<p class="warning">About this file: {warning}</p>' in page
 
 
+def test_every_file_that_is_searched_for_has_a_media_type() -> None:
+    assert set(VIDEO_TYPES) == MEDIA_SUFFIXES
+    assert all(suffixes <= MEDIA_SUFFIXES for suffixes in PLAYABLE.values())
+
+
 def test_every_scene_is_a_link_to_its_beginning(client: FlaskClient) -> None:
     page = client.get(f"/watch/{VIDEO}?t=7").text
 
     assert links(page, 'class="shot"') == [f"/watch/{VIDEO}?t=0", f"/watch/{VIDEO}?t=5"]
+
+
+@pytest.mark.parametrize(("t_s", "listed", "more"), [(1, 0, ["Later"]), (7, 5, ["Earlier"])])
+def test_a_long_list_is_shown_around_the_moment(
+    client: FlaskClient,
+    t_s: int,
+    listed: int,
+    more: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watch, "LISTED", 1)
+
+    page = client.get(f"/watch/{VIDEO}?t={t_s}").text
+
+    assert links(page, 'class="shot"') == [f"/watch/{VIDEO}?t={listed}"]
+    others = re.findall(r'href="([^"]*)">(Earlier|Later)<', page)
+    assert [name for _, name in others] == more
+    assert others[0][0] == f"/watch/{VIDEO}?t={5 - listed}"
 
 
 def test_the_question_stays_in_every_link(client: FlaskClient, token: UUID) -> None:
