@@ -1,6 +1,8 @@
 """The page of one video: every moment of it has an address."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from uuid import UUID
 
@@ -15,7 +17,7 @@ from app.errors import (
     EmbedderTimeoutError,
     EmptyIndexError,
 )
-from app.watching import Neighbours, Point, Watched, WatchedScene
+from app.watching import Line, Neighbours, Point, Watched, WatchedScene
 from app.web import rates
 from app.web.media import VIDEO_ID, seconds
 from app.web.plot import plot
@@ -23,9 +25,22 @@ from app.web.question import Given, library, read_given, whole_number
 
 SIMILAR_SHOWN = 12
 
+LISTED = 500
+"""Scenes and subtitles that are listed at a time: a long film has more than a page can take."""
+
 NO_PLOT = (BadRequestError, EmbedderAbsentError, EmbedderTimeoutError, EmptyIndexError)
 
 blueprint = Blueprint("watch", __name__)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What is listed of a video around a moment; more is around `earlier_s` and `later_s`."""
+
+    total: int
+    shown: Sequence[WatchedScene] | Sequence[Line]
+    earlier_s: float | None
+    later_s: float | None
 
 
 @blueprint.get(f"/watch/{VIDEO_ID}")
@@ -58,10 +73,10 @@ def video(video_id: int) -> ResponseReturnValue:
         problem=problem,
         points=points,
         plot=plot(points, length_s),
-        scenes=scenes,
+        scenes=_listed(scenes, t_s),
         scene=_scene_at(scenes, t_s),
         frame=_nearest(points, t_s),
-        lines=lines,
+        lines=_listed(lines, t_s),
         here={**given.params, **_place()},
         neighbours=_neighbours(video_id),
     )
@@ -120,6 +135,18 @@ def _neighbours(video_id: int) -> Neighbours | None:
 def _scene_at(scenes: tuple[WatchedScene, ...], t_s: float) -> WatchedScene | None:
     number = bisect_right([scene.start_s for scene in scenes], t_s) - 1
     return scenes[max(0, number)] if scenes else None
+
+
+def _listed(items: Sequence[WatchedScene] | Sequence[Line], t_s: float) -> Listed:
+    at = bisect_right([item.start_s for item in items], t_s) - 1
+    first = max(0, min(at - LISTED // 2, len(items) - LISTED))
+    end = first + LISTED
+    return Listed(
+        total=len(items),
+        shown=items[first:end],
+        earlier_s=items[first - 1].start_s if first > 0 else None,
+        later_s=items[end].start_s if end < len(items) else None,
+    )
 
 
 def _nearest(points: tuple[Point, ...], t_s: float) -> Point | None:

@@ -15,7 +15,7 @@ from app.media_files import MEDIA_SUFFIXES
 from app.paging import keep
 from app.search import search
 from app.watching import MAX_POINTS, PLAYABLE, Point, is_playable
-from app.web import create_app
+from app.web import create_app, watch
 from app.web.media import VIDEO_TYPES
 from app.web.plot import plot
 from tests.conftest import Databases
@@ -82,6 +82,24 @@ def test_every_scene_is_a_link_to_its_beginning(client: FlaskClient) -> None:
     page = client.get(f"/watch/{VIDEO}?t=7").text
 
     assert links(page, 'class="shot"') == [f"/watch/{VIDEO}?t=0", f"/watch/{VIDEO}?t=5"]
+
+
+@pytest.mark.parametrize(("t_s", "listed", "more"), [(1, 0, ["Later"]), (7, 5, ["Earlier"])])
+def test_a_long_list_is_shown_around_the_moment(
+    client: FlaskClient,
+    t_s: int,
+    listed: int,
+    more: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watch, "LISTED", 1)
+
+    page = client.get(f"/watch/{VIDEO}?t={t_s}").text
+
+    assert links(page, 'class="shot"') == [f"/watch/{VIDEO}?t={listed}"]
+    others = re.findall(r'href="([^"]*)">(Earlier|Later)<', page)
+    assert [name for _, name in others] == more
+    assert others[0][0] == f"/watch/{VIDEO}?t={5 - listed}"
 
 
 def test_the_question_stays_in_every_link(client: FlaskClient, token: UUID) -> None:
