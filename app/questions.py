@@ -41,11 +41,12 @@ class Asked:
     unknown_words: tuple[str, ...]
 
 
-def ask(connection: Connection, payload: str | bytes) -> Asked:
+def ask(connection: Connection, payload: str | bytes, timeout_s: float | None = None) -> Asked:
     """Has words or a picture file turned into a vector, unless it is at hand already.
 
-    The connection must be in autocommit. Raises BadRequestError for what no embedder can read,
-    EmptyIndexError, EmbedderTimeoutError, and EmbedderAbsentError at once if nobody is there.
+    Waits for `timeout_s` seconds, or as long as the settings say. The connection must be in
+    autocommit. Raises BadRequestError for what no embedder can read, EmptyIndexError,
+    EmbedderTimeoutError, and EmbedderAbsentError at once if nobody is there.
     """
     kind = "text" if isinstance(payload, str) else "image"
     data = text_bytes(payload) if isinstance(payload, str) else _checked_image(payload)
@@ -53,10 +54,10 @@ def ask(connection: Connection, payload: str | bytes) -> Asked:
         request = connection.execute(
             text("SELECT request_embedding(:kind, :payload)"), {"kind": kind, "payload": data}
         ).scalar_one()
-    return _answered(connection, kind, request)
+    return _answered(connection, kind, request, timeout_s)
 
 
-def ask_again(connection: Connection, key: str) -> Asked:
+def ask_again(connection: Connection, key: str, timeout_s: float | None = None) -> Asked:
     """Has a picture that was asked with before turned into a vector, if need be; as `ask` does.
 
     Raises BadRequestError, besides, if the picture is no longer kept.
@@ -71,10 +72,10 @@ def ask_again(connection: Connection, key: str) -> Asked:
         ).scalar_one_or_none()
     if request is None:
         raise BadRequestError("this picture is no longer kept; pick, paste or drop it again")
-    return _answered(connection, "image", request)
+    return _answered(connection, "image", request, timeout_s)
 
 
-def _answered(connection: Connection, kind: str, request: UUID) -> Asked:
+def _answered(connection: Connection, kind: str, request: UUID, timeout_s: float | None) -> Asked:
     """What was requested once it is there; asks for patience only if an embedder is running."""
     with sql_errors():
         state = text(
@@ -87,7 +88,8 @@ def _answered(connection: Connection, kind: str, request: UUID) -> Asked:
                     "no embedder is running to turn the question into a vector; "
                     "start one: sceneql worker, or sceneql up"
                 )
-            timeout_s = get_settings().embed_timeout_s
+            if timeout_s is None:
+                timeout_s = get_settings().embed_timeout_s
             with _no_time_limit(connection):
                 connection.execute(
                     text("CALL await_embedding(:request, :timeout_s)"),

@@ -116,18 +116,21 @@ def count_held(engine: Engine, question: Question) -> int:
         return connection.execute(wanted).scalar_one()
 
 
-def make_ready(connection: Connection, question: Question) -> tuple[list[Asked], Question]:
+def make_ready(
+    connection: Connection, question: Question, timeout_s: float | None = None
+) -> tuple[list[Asked], Question]:
     """Has everything in the question turned into vectors; its picture is a key from then on.
 
-    The connection must be in autocommit. Raises what `search` raises.
+    Waits for each of them for `timeout_s` seconds, or as long as the settings say. The
+    connection must be in autocommit. Raises what `search` raises.
     """
     words = [question.text, question.then]
-    asked = [ask(connection, term) for part in words for term in terms(connection, part)]
+    asked = [ask(connection, term, timeout_s) for part in words for term in terms(connection, part)]
     if question.image:
         if isinstance(question.image, str):
-            picture = ask_again(connection, question.image)
+            picture = ask_again(connection, question.image, timeout_s)
         else:
-            picture = ask(connection, question.image)
+            picture = ask(connection, question.image, timeout_s)
         asked.append(picture)
         question = replace(question, image=picture.key)
     return asked, question

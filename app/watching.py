@@ -190,17 +190,20 @@ def lines(engine: Engine, video_id: int, said: Sequence[str] = ()) -> tuple[Line
         return tuple(Line(*row) for row in connection.execute(wanted))
 
 
-def points(engine: Engine, video: Watched, question: Question | None) -> tuple[Point, ...]:
+def points(
+    engine: Engine, video: Watched, question: Question | None, timeout_s: float | None = None
+) -> tuple[Point, ...]:
     """The indexed frames of a video in their order, and how similar each is to a question's looks.
 
-    Of more than MAX_POINTS frames, the best of each stretch of time is given. Raises what
+    Of more than MAX_POINTS frames, the best of each stretch of time is given. Waits for the vector
+    of the question for `timeout_s` seconds, or as long as the settings say. Raises what
     app.search.search raises; without a question, nothing of that.
     """
     with engine.connect() as connection:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         vector: ColumnElement[Any] = null()
         if question is not None and question.is_seen:
-            _, question = make_ready(connection, question)
+            _, question = make_ready(connection, question, timeout_s)
             vector = vector_of(question)
         with sql_errors(), one_model(connection):
             return _points(connection, video, vector)

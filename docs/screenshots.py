@@ -45,7 +45,10 @@ def main() -> None:
             page.goto(QUESTION)
             save(page, f"search-{scheme}")
             page.locator("a.card").first.click()
+            # Enough to play on, so that no sign of waiting is in the picture.
+            page.wait_for_function("document.querySelector('video').readyState === 4")
             page.locator("video").evaluate("video => video.pause()")
+            page.wait_for_timeout(500)
             save(page, f"player-{scheme}")
             page.goto("/library")
             save(page, f"library-{scheme}")

@@ -28,6 +28,8 @@ SIMILAR_SHOWN = 12
 
 LISTED = 500
 """Scenes and subtitles that are listed at a time: a long film has more than a page can take."""
+AT_ONCE_S = 0.5
+"""A video is shown without waiting longer for the vector of the question."""
 
 NO_PLOT = (BadRequestError, EmbedderAbsentError, EmbedderTimeoutError, EmptyIndexError)
 
@@ -49,18 +51,31 @@ def video(video_id: int) -> ResponseReturnValue:
     """The video at second `t`, with what the question in the address says about it.
 
     `answer` and `n` are a kept answer and the place of this moment in it: they give the way to its
-    neighbours. `convert=1` has the video converted though a browser should play it as it is.
+    neighbours. `convert=1` has the video converted though a browser should play it as it is. What
+    the question says is left to `plotted` if its vector is not there at once.
     """
+    return _player(video_id, AT_ONCE_S)
+
+
+@blueprint.get(f"/watch/{VIDEO_ID}/plot")
+def plotted(video_id: int) -> ResponseReturnValue:
+    """The same page with what the question says, which waits for its vector."""
+    return _player(video_id, None)
+
+
+def _player(video_id: int, timeout_s: float | None) -> str:
     watched = _watched(video_id)
     t_s = seconds("t", 0.0)
     absence = _absence(video_id)
     given, question, problem = _asked()
     if question is not None:
         rates.count(rates.QUESTIONS)
+    is_late = False
     try:
-        points = watching.points(library(), watched, question)
+        points = watching.points(library(), watched, question, timeout_s)
     except NO_PLOT as error:
-        problem = str(error)
+        is_late = timeout_s is not None and isinstance(error, EmbedderTimeoutError)
+        problem = "" if is_late else str(error)
         points = watching.points(library(), watched, None)
     scenes = watching.scenes(library(), video_id)
     lines = watching.lines(library(), video_id, question.said if question else ())
@@ -76,6 +91,7 @@ def video(video_id: int) -> ResponseReturnValue:
         absence=absence,
         is_converted=not absence and (asks_converted or not watched.is_playable),
         problem=problem,
+        is_late=is_late,
         points=points,
         plot=plot(points, length_s),
         scenes=_listed(scenes, t_s),

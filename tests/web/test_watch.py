@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 
 from app import watching
 from app.asking import Question
+from app.config import get_settings
 from app.media_files import MEDIA_SUFFIXES
 from app.paging import keep
 from app.search import search
@@ -197,6 +198,39 @@ def test_a_question_that_has_no_vector_still_shows_the_video(
     assert "No similarities to show" in reply.text
     assert reason in reply.text
     assert source(reply.text) == f"/media/{VIDEO}#t=7.000"
+
+
+@pytest.fixture
+def hanging_embedder(drawn_library: Engine) -> Iterator[None]:
+    """An embedder that is there, and answers nothing."""
+    with drawn_library.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock_shared(20265, 1)"))
+        yield
+        connection.execute(text("SELECT pg_advisory_unlock_shared(20265, 1)"))
+
+
+@pytest.mark.usefixtures("hanging_embedder")
+def test_a_video_is_shown_before_the_question_has_its_vector(client: FlaskClient) -> None:
+    reply = client.get(f"/watch/{VIDEO}?t=7&q=late+words")
+
+    assert reply.status_code == 200
+    assert source(reply.text) == f"/media/{VIDEO}#t=7.000"
+    assert "No similarities to show" not in reply.text
+    assert f'href="/watch/{VIDEO}/plot?t=7&amp;q=late+words">' in reply.text
+
+
+@pytest.mark.usefixtures("hanging_embedder")
+def test_who_asks_for_the_plot_is_told_that_it_does_not_come(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCENEQL_EMBED_TIMEOUT_S", "0.1")
+    get_settings.cache_clear()
+
+    page = client.get(f"/watch/{VIDEO}/plot?t=7&q=late+words").text
+
+    get_settings.cache_clear()
+    assert "No similarities to show: the embedder did not answer within 0.1 s" in page
+    assert source(page) == f"/media/{VIDEO}#t=7.000"
 
 
 def test_a_long_video_is_drawn_by_the_best_of_each_stretch(databases: Databases) -> None:

@@ -159,6 +159,23 @@ def test_arrow_keys_in_a_list_are_left_to_it(page: Page, kept: str, name: str) -
     expect(page).to_have_title("false")
 
 
+def test_similarities_that_come_late_are_drawn_when_they_come(page: Page, kept: str) -> None:
+    def come_late(route: Route) -> None:
+        reply = route.fetch()
+        later = kept.replace("?", "/plot?")
+        note = f'<p id="plot-later"><a href="{later}">Show them</a></p>'
+        html = reply.text().replace("<article", f"{note}<article")
+        html = re.sub('(?s)<svg viewBox="0 0 1000 100".*?</svg>', "", html)
+        route.fulfill(response=reply, body=html)
+
+    page.route(re.compile(r"/watch/\d+\?"), come_late)
+    page.goto(kept)
+
+    expect(page.locator("#timeline path.curve")).to_have_count(1)
+    expect(page.locator("#plot-later")).to_have_count(0)
+    expect(page.locator("#similarity")).to_contain_text("here")
+
+
 def test_quick_presses_go_as_many_hits_ahead(page: Page, kept: str) -> None:
     page.goto(kept)
 

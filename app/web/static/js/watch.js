@@ -4,6 +4,7 @@ import { setUpClip } from "./watch_clip.js";
 import { setUpControls } from "./watch_controls.js";
 import { Player } from "./watch_player.js";
 import { followInLists } from "./watch_lists.js";
+import { fetchPlot } from "./watch_plot.js";
 import { setUpTimeline } from "./watch_timeline.js";
 import { setUpTools } from "./watch_tools.js";
 
@@ -27,6 +28,7 @@ function setUp() {
     setUpClip(root, page.signal);
     setUpTools(player, page.signal);
     player.begin();
+    fetchPlot(player, page.signal);
   }
 }
 

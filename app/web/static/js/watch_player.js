@@ -16,7 +16,9 @@ export class Player extends EventTarget {
     this.video = root.querySelector("video");
     this.problem = document.getElementById("watch-problem");
     this.again = document.getElementById("try-again");
-    this.length = Number(document.getElementById("timeline").dataset.length);
+    const line = document.getElementById("timeline");
+    this.length = Number(line.dataset.length);
+    this.frames = JSON.parse(line.dataset.frames);
     const from = this.video.dataset.from;
     this.from = from ? Number(from) : 0;
     this.isConverted = from !== "";

@@ -10,8 +10,6 @@ export function setUpTimeline(player, signal) {
   const line = document.getElementById("timeline");
   const seeker = document.getElementById("seeker");
   const playhead = document.getElementById("playhead");
-  const frames = JSON.parse(line.dataset.frames);
-  const said = document.getElementById("similarity");
 
   const show = () => {
     const { time, length } = player;
@@ -21,7 +19,8 @@ export function setUpTimeline(player, signal) {
     seeker.setAttribute("aria-valuenow", String(Math.round(time)));
     seeker.setAttribute("aria-valuetext", `${clock(time)} of ${clock(length)}`);
     document.getElementById("clock").textContent = clock(time);
-    const similarity = nearestFrame(frames, time)?.[2];
+    const similarity = nearestFrame(player.frames, time)?.[2];
+    const said = document.getElementById("similarity");
     if (said) {
       said.textContent = similarity === undefined ? "" : `, here ${similarity.toFixed(3)}`;
     }
@@ -48,7 +47,7 @@ export function setUpTimeline(player, signal) {
     "pointermove",
     (event) => {
       const time = timeAt(event);
-      glimpse(line, frames, time, player.length);
+      glimpse(line, player.frames, time, player.length);
       if (seeker.hasPointerCapture(event.pointerId)) {
         player.seek(time);
       }

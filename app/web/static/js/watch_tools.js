@@ -11,12 +11,11 @@ const SMALL_STEP_S = 1;
 export function setUpTools(player, signal) {
   const { root } = player;
   const line = document.getElementById("timeline");
-  const frames = JSON.parse(line.dataset.frames);
   const like = document.getElementById("like");
   const copy = document.getElementById("copy-link");
 
   const update = () => {
-    const frame = nearestFrame(frames, player.time);
+    const frame = nearestFrame(player.frames, player.time);
     if (like && frame) {
       const address = new URL(like.href);
       address.searchParams.set("like", `${line.dataset.video}:${frame[1]}`);
