@@ -99,6 +99,8 @@ class Question:
             "a frame and keywords": self.like and self.keywords.strip(),
         }
         wrong = [f"ask for one of {names}, not for both" for names, clash in given.items() if clash]
+        if self.image == b"":
+            wrong.append("the picture is an empty file")
         if not 0 <= self.weight <= 100:
             wrong.append(f"the picture's weight is {self.weight}; it is a percentage, 0 to 100")
         if not self.gap_s > 0:

@@ -88,7 +88,10 @@ def _render(folder: Path) -> list[Task]:
 def _is_right(engine: Engine, task: Task, console: Console) -> bool:
     image = read_image(Path(task.image)) if task.image else None
     question = Question(
-        text=task.text or "", image=image or "", where=task.where or "", limit=HITS_SHOWN
+        text=task.text or "",
+        image="" if image is None else image,
+        where=task.where or "",
+        limit=HITS_SHOWN,
     )
     answer = search(engine, question)
     right = any(

@@ -100,7 +100,7 @@ def search(
         raise BadRequestError("a sequence needs words for what comes first and what follows")
     question = Question(
         text=words or "",
-        image=picture or "",
+        image="" if picture is None else picture,
         keywords=keywords or "",
         like=frame_key(engine, like) if like else None,
         then=then or "",

@@ -130,11 +130,11 @@ def test_requests_are_counted_and_timed_by_endpoint_and_status(own_client: Flask
     metrics = scrape(own_client)
 
     requests = "sceneql_http_requests_total"
-    assert value(metrics, requests, endpoint="pages.videos", status="200") == 2
+    assert value(metrics, requests, endpoint="library.videos", status="200") == 2
     assert value(metrics, requests, endpoint="unknown", status="404") == 2
     assert value(metrics, requests, endpoint="pages.moments", status="400") == 1
     seconds = "sceneql_http_request_duration_seconds_count"
-    assert value(metrics, seconds, endpoint="pages.videos", status="200") == 2
+    assert value(metrics, seconds, endpoint="library.videos", status="200") == 2
 
 
 def test_a_database_that_is_down_leaves_a_metric_that_says_so() -> None:
