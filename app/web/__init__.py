@@ -17,12 +17,27 @@ from app.web import (
     media,
     pages,
     security,
+    styles,
     uploading,
     watch,
     wording,
 )
 from app.web.question import Given
 from app.web.ways import ways_to_ask
+
+PARTS = (
+    api,
+    changes,
+    docs,
+    health,
+    library,
+    login,
+    media,
+    pages,
+    styles,
+    uploading,
+    watch,
+)
 
 
 def create_app(engine: Engine | None = None, settings: Settings | None = None) -> Flask:
@@ -44,6 +59,18 @@ def create_app(engine: Engine | None = None, settings: Settings | None = None) -
     health.count_requests(flask, engine)
     security.protect(flask, settings)
     errors.register(flask)
-    for part in (library, changes, uploading, pages, watch, api, media, health, login, docs):
+    for part in (
+        library,
+        changes,
+        uploading,
+        pages,
+        watch,
+        api,
+        media,
+        health,
+        login,
+        docs,
+        styles,
+    ):
         flask.register_blueprint(part.blueprint)
     return flask

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from app.catalog import TINY_MODEL, TINY_WARNING
 from app.web.answering import SHOWN
 from app.web.library import VIDEOS_PER_PAGE
+from app.web.styles import PARTS, STATIC
 from tests.filling import answer, fill
 
 
@@ -216,3 +217,17 @@ def test_the_start_page_says_how_much_there_is_to_search(client: FlaskClient) ->
     page = client.get("/")
 
     assert "60 videos, 600 frames" in page.text
+
+
+def test_all_styles_come_in_one_file_that_browsers_keep(client: FlaskClient) -> None:
+    page = client.get("/")
+    links = re.findall(r'rel="stylesheet" href="([^"]*)"', page.text)
+    assert len(links) == 1
+
+    sheet = client.get(unescape(links[0]))
+
+    assert sheet.mimetype == "text/css"
+    assert sheet.cache_control.immutable
+    for part in PARTS:
+        assert (STATIC / part).read_text(encoding="utf-8") in sheet.text
+    assert client.get("/styles.css?v=old").cache_control.no_cache
