@@ -71,7 +71,7 @@ def watched(drawn_library: Engine) -> Iterator[Watched]:
 
     @flask.after_request
     def note(response: Response) -> Response:
-        if request.endpoint != "static" and request.path != "/favicon.ico":
+        if request.endpoint not in ("static", "styles.sheet") and request.path != "/favicon.ico":
             answers.append((request.method, request.path, response.status_code))
         return response
 

@@ -187,7 +187,7 @@ def addresses(page: Flask, engine: Engine, best: Hit) -> Iterator[str]:
         *(f"?back={quote(back)}" for back in ("_scheme=javascript&_external=1", "endpoint=x")),
     )
     for rule in page.url_map.iter_rules():
-        if "GET" in (rule.methods or ()) and rule.endpoint != "static":
+        if "GET" in (rule.methods or ()) and rule.endpoint not in ("static", "styles.sheet"):
             path = filled_in(rule, best, token, HOSTILE)
             # What lies deeper is of a video and reads no question.
             is_page = rule.rule.count("/") <= 2 and not rule.rule.startswith("/api")
