@@ -11,9 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, or_, select, text
 
 from app.errors import BadRequestError
-from app.filters import video_filter
 from app.models import EmbeddingModel, Frame, Scene, Video, VideoFile
-from app.typed_filters import conditions
+from app.typed_filters import video_condition
 from app.video_columns import shown_columns, video_state
 
 # The name under which the model that ships with the project is kept in an index.
@@ -116,7 +115,7 @@ def list_videos(
     BadRequestError for one that is broken.
     """
     order = (Video.title, Video.id)
-    page = select(Video.id).where(video_filter(where), conditions(filters))
+    page = select(Video.id).where(video_condition(where, filters))
     page = page.order_by(*order).limit(limit).offset(offset)
     wanted = select(*shown_columns(), Video.status)
     # What is counted for a row is counted for the page alone, not for the pages before it.
@@ -130,7 +129,7 @@ def count_videos(engine: Engine, *, where: str | None = None, filters: Sequence[
     """How many videos list_videos would show without its limit."""
     with engine.connect() as connection:
         wanted = select(func.count()).select_from(Video)
-        wanted = wanted.where(video_filter(where), conditions(filters))
+        wanted = wanted.where(video_condition(where, filters))
         return int(connection.execute(wanted).scalar_one())
 
 

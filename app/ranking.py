@@ -24,9 +24,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from app.asking import EVEN_WEIGHT, Question
-from app.filters import video_filter
 from app.models import Scene, Video
-from app.typed_filters import conditions
+from app.typed_filters import video_condition
 
 # What the functions that return moment_hit give.
 MOMENT_COLUMNS: tuple[ColumnClause[Any], ...] = (
@@ -67,17 +66,12 @@ SEQUENCE_COLUMNS: tuple[ColumnClause[Any], ...] = (
 )
 
 
-def held_by(question: Question) -> ColumnElement[bool]:
-    """What the filters of a question ask of `videos`; raises BadRequestError for a broken one."""
-    return and_(video_filter(question.where), conditions(question.filters))
-
-
 def within(where: str, filters: Sequence[str] = ()) -> ColumnElement[Any]:
     """The ids of the videos that both kinds of filters hold; without any no array is built.
 
     Raises BadRequestError for a filter that is broken.
     """
-    condition = and_(video_filter(where), conditions(filters))
+    condition = video_condition(where, filters)
     if not where.strip() and not filters:
         return null()
     return func.array(select(Video.id).where(condition).scalar_subquery(), type_=ARRAY(BigInteger))

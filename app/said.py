@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from sqlalchemy import BigInteger, Double, Engine, Integer, Text, and_, column, func, select
+from sqlalchemy import BigInteger, Double, Engine, Integer, Text, column, func, select
 
-from app.filters import video_filter
 from app.models import Video
 from app.questions import text_bytes
-from app.typed_filters import conditions
+from app.typed_filters import video_condition
 
 COLUMNS = (
     column("video_id", BigInteger),
@@ -58,7 +57,7 @@ def find_said(
     found = (
         select(*(line.c[field.name] for field in fields(SaidLine)))
         .join(Video, Video.id == line.c.video_id)
-        .where(and_(video_filter(where), conditions(filters)))
+        .where(video_condition(where, filters))
     )
     # One line may fit as well as another, and pages must not show either twice.
     order = (line.c.relevance.desc(), line.c.video_id, line.c.line_no)

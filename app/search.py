@@ -11,9 +11,8 @@ from sqlalchemy import Connection, Engine, func, select
 from app.asking import Question
 from app.catalog import ActiveModel, active_model
 from app.errors import BadRequestError, EmbedderAbsentError
-from app.models import Video
 from app.questions import Asked, ask, ask_again, one_model, sql_errors, text_bytes
-from app.ranking import held_by, statement_of, within
+from app.ranking import statement_of, within
 
 
 @dataclass(frozen=True)
@@ -107,13 +106,6 @@ def search(engine: Engine, question: Question) -> Answer:
         seconds=time.monotonic() - started,
         image_key=str(question.image) if question.image else None,
     )
-
-
-def count_held(engine: Engine, question: Question) -> int:
-    """How many videos, hidden and failed ones too, the filters of a question hold."""
-    with engine.connect() as connection:
-        wanted = select(func.count()).select_from(Video).where(held_by(question))
-        return connection.execute(wanted).scalar_one()
 
 
 def make_ready(

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, literal, not_, or_, select, true
 
 from app.errors import BadRequestError
+from app.filters import video_filter
 from app.models import Scene, Video
 
 MOST = 30
@@ -104,6 +105,14 @@ def conditions(filters: Iterable[str]) -> ColumnElement[bool]:
         else:
             together[typed.name].append(typed.condition())
     return and_(true(), *everything, *(or_(*alternatives) for alternatives in together.values()))
+
+
+def video_condition(where: str | None, filters: Iterable[str] = ()) -> ColumnElement[bool]:
+    """What a filter of the full grammar and typed ones together ask of `videos`.
+
+    Raises FilterError for the first, BadRequestError for the others, if they cannot be read.
+    """
+    return and_(conditions(filters), video_filter(where))
 
 
 def said_of(filters: Iterable[str]) -> tuple[str, ...]:

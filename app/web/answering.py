@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from app.asking import Question
+from app.catalog import count_videos
 from app.paging import Page, keep
-from app.search import Hit, count_held, search
+from app.search import Hit, search
 from app.web.question import Given
 
 KEPT = 300
@@ -97,7 +98,9 @@ def shown(engine: Engine, given: Given, limit: int) -> Shown:
         warnings=answer.warnings,
         seconds=answer.seconds,
         # Told only where nothing was found: then the filter may be why.
-        held_videos=0 if answer.hits else count_held(engine, question),
+        held_videos=0
+        if answer.hits
+        else count_videos(engine, where=question.where, filters=question.filters),
     )
 
 

@@ -13,6 +13,7 @@ from app.errors import (
     EmbedderAbsentError,
     EmbedderTimeoutError,
     EmptyIndexError,
+    FilterError,
     ModelUnavailableError,
     NotFoundError,
     QueryTimeoutError,
@@ -39,6 +40,16 @@ def status_of(error: SceneqlError) -> HTTPStatus:
         (status for kind, status in STATUS.items() if isinstance(error, kind)),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
+
+
+def beside(error: SceneqlError) -> dict[str, SceneqlError]:
+    """Where a page shows a problem: at the field that is at fault, or in place of what was asked.
+
+    The name is that of the variable which the templates show there.
+    """
+    if not isinstance(error, BadRequestError):
+        return {"problem": error}
+    return {"where_problem" if isinstance(error, FilterError) else "question_problem": error}
 
 
 def register(flask: Flask) -> None:

@@ -7,16 +7,14 @@ from urllib.parse import parse_qs, urlencode
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import and_
 from werkzeug.wrappers import Response
 
 from app import library as videos_listed
 from app.activity import activity as current_activity
 from app.errors import BadRequestError
-from app.filters import video_filter
 from app.library import SORTS, STATES, Wanted
-from app.typed_filters import conditions
-from app.web.errors import status_of
+from app.typed_filters import video_condition
+from app.web.errors import beside, status_of
 from app.web.question import Given, library, one_of, read_given, whole_number
 from app.web.wording import count
 
@@ -77,13 +75,10 @@ class View:
 def videos() -> ResponseReturnValue:
     """The videos, page by page; the failed ones say why they failed."""
     view = read_view()
-    place = "question_problem"
     try:
-        typed = conditions(view.given.filter)
-        place = "where_problem"
-        condition = and_(typed, video_filter(view.given.where))
+        condition = video_condition(view.given.where, view.given.filter)
     except BadRequestError as error:
-        body = render_template("library.html", **_frame(view), **{place: error})
+        body = render_template("library.html", **_frame(view), **beside(error))
         return body, status_of(error)
     wanted = Wanted(condition, view.name, view.state or None, view.by, view.order == "desc")
     listed = videos_listed.list_page(library(), wanted, page=view.page, size=VIDEOS_PER_PAGE)

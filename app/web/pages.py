@@ -18,14 +18,14 @@ from flask.typing import ResponseReturnValue
 
 from app import care, catalog
 from app.asking import MAX_LIMIT, FrameKey
-from app.errors import BadRequestError, EmptyIndexError, FilterError, SceneqlError
+from app.errors import BadRequestError, EmptyIndexError, SceneqlError
 from app.frames import scene_frames
 from app.paging import page
 from app.questions import keep_picture, kept_picture
 from app.suggestions import suggest
 from app.web import rates
 from app.web.answering import SHOWN, Shown, shown
-from app.web.errors import status_of
+from app.web.errors import beside, status_of
 from app.web.fetching import fetch_picture
 from app.web.media import VIDEO_ID, thumbnail_url, type_of_picture
 from app.web.question import SINGLE, Given, library, limit_of, picture_of, read_given, whole_number
@@ -75,7 +75,7 @@ def ask() -> ResponseReturnValue:
         if picture is not None:
             params = given.but(image=keep_picture(library(), picture), like="")
     except SceneqlError as error:
-        body = render_template("moments.html", given=given, **_beside(error))
+        body = render_template("moments.html", given=given, **beside(error))
         return body, status_of(error)
     return redirect(url_for(".moments", **params), HTTPStatus.SEE_OTHER)
 
@@ -138,16 +138,9 @@ def _answered(given: Given, limit: int) -> ResponseReturnValue:
     except EmptyIndexError as error:
         return render_template("moments.html", given=given, empty=True), status_of(error)
     except SceneqlError as error:
-        body = render_template("moments.html", given=given, **_beside(error))
+        body = render_template("moments.html", given=given, **beside(error))
         return body, status_of(error)
     return render_template("moments.html", given=given, shown=answer)
-
-
-def _beside(error: SceneqlError) -> dict[str, SceneqlError]:
-    """Where the page shows a problem: at the question if that is at fault, else as its answer."""
-    if not isinstance(error, BadRequestError):
-        return {"problem": error}
-    return {"where_problem" if isinstance(error, FilterError) else "question_problem": error}
 
 
 def _as_typed() -> Given:
