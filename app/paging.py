@@ -21,11 +21,15 @@ KEPT_FOR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Page:
-    """Some hits of a kept ranking, the place of each in it from 0, and how many it has in all."""
+    """Some hits of a kept ranking, the place of each in it from 0, and how many it has in all.
+
+    `end` is the place behind the last of them, where the next page begins.
+    """
 
     hits: tuple[Hit, ...]
     places: tuple[int, ...]
     total: int
+    end: int
 
 
 def keep(engine: Engine, hits: Sequence[Hit]) -> UUID:
@@ -49,27 +53,47 @@ def keep(engine: Engine, hits: Sequence[Hit]) -> UUID:
         ).scalar_one()
 
 
-def page(engine: Engine, token: UUID, *, offset: int, limit: int) -> Page:
+def page(
+    engine: Engine, token: UUID, *, offset: int, limit: int, whole_videos: bool = False
+) -> Page:
     """The hits from `offset` on, at most `limit`; those whose video is gone meanwhile are left out.
 
-    Raises BadRequestError if nothing is kept under the token.
+    With `whole_videos` there are as many more as belong to the last one's video. Raises
+    BadRequestError if nothing is kept under the token.
     """
     with engine.connect() as connection:
-        kept = connection.execute(
-            select(KeptRanking.hits).where(
-                KeptRanking.token == token, KeptRanking.kept_at >= func.now() - KEPT_FOR
-            )
-        ).scalar_one_or_none()
-        if kept is None:
-            raise BadRequestError("this answer is no longer kept; ask the question again")
-        wanted = kept[offset : offset + limit]
+        kept = kept_hits(connection, token)
+        end = end_of_part([row[0] for row in kept], offset, limit, whole_videos=whole_videos)
+        wanted = kept[offset:end]
         facts = _facts_of_frames(connection, wanted)
     found = {
         place: _hit(row, facts)
         for place, row in enumerate(wanted, offset)
         if (row[0], row[1]) in facts and (len(row) < 9 or (row[0], row[6]) in facts)
     }
-    return Page(tuple(found.values()), tuple(found), len(kept))
+    return Page(tuple(found.values()), tuple(found), len(kept), end)
+
+
+def kept_hits(connection: Connection, token: UUID) -> list[list[Any]]:
+    """A kept ranking as it stands in the table, best first: the video and the frame of each hit,
+    and its scores; raises BadRequestError if nothing is kept under the token.
+    """
+    kept: list[list[Any]] | None = connection.execute(
+        select(KeptRanking.hits).where(
+            KeptRanking.token == token, KeptRanking.kept_at >= func.now() - KEPT_FOR
+        )
+    ).scalar_one_or_none()
+    if kept is None:
+        raise BadRequestError("this answer is no longer kept; ask the question again")
+    return kept
+
+
+def end_of_part(video_ids: Sequence[int], start: int, size: int, *, whole_videos: bool) -> int:
+    """Where a part of so many hits ends, which may be more so that no video is torn apart."""
+    end = min(start + size, len(video_ids))
+    while whole_videos and start < end < len(video_ids) and video_ids[end] == video_ids[end - 1]:
+        end += 1
+    return end
 
 
 def _facts_of_frames(

@@ -28,9 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.asking import Question
-from app.errors import BadRequestError
-from app.models import Frame, KeptRanking, Scene, SubtitleLine, Video
-from app.paging import KEPT_FOR
+from app.models import Frame, Scene, SubtitleLine, Video
+from app.paging import kept_hits
 from app.questions import one_model, sql_errors
 from app.ranking import vector_of
 from app.search import make_ready
@@ -235,14 +234,7 @@ def nearest_hit(engine: Engine, token: UUID, n: int) -> KeptHit | None:
 def _kept_hits(engine: Engine, token: UUID) -> tuple[int, list[KeptHit]]:
     """How many hits a kept answer has, and those of them that can be watched, in their order."""
     with engine.connect() as connection:
-        kept = connection.execute(
-            select(KeptRanking.hits).where(
-                KeptRanking.token == token, KeptRanking.kept_at >= func.now() - KEPT_FOR
-            )
-        ).scalar_one_or_none()
-        if kept is None:
-            raise BadRequestError("this answer is no longer kept; ask the question again")
-        keys = [(hit[0], hit[1]) for hit in kept]
+        keys = [(hit[0], hit[1]) for hit in kept_hits(connection, token)]
         found = connection.execute(
             select(Frame.video_id, Frame.frame_no, Frame.t_s)
             .join(Video, Video.id == Frame.video_id)

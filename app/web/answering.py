@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from app.asking import Question
 from app.catalog import count_videos
-from app.paging import Page, keep
+from app.paging import Page, end_of_part, keep
 from app.search import Hit, search
 from app.web.question import Given
 
@@ -57,17 +57,15 @@ class Shown:
         object.__setattr__(self, "by_video", tuple(tuple(hits) for _, hits in groups))
 
     @classmethod
-    def of_page(cls, page: Page, token: UUID, given: Given) -> "Shown":
-        """A later part of a kept answer, of which the page has all that is left."""
-        rest = tuple(Placed(hit, place) for hit, place in zip(page.hits, page.places, strict=True))
-        part = rest[: end_of_part(rest, SHOWN, given)]
-        is_end = len(part) == len(rest)
-        return cls(token, part, page.total, None if is_end else part[-1].place + 1)
+    def of_page(cls, page: Page, token: UUID) -> "Shown":
+        """A later part of a kept answer."""
+        placed = (Placed(hit, place) for hit, place in zip(page.hits, page.places, strict=True))
+        return cls(token, tuple(placed), page.total, page.end if page.end < page.total else None)
 
 
 def to_rank(given: Given) -> Question:
     """The question as it is ranked for the page: with all the hits that are kept."""
-    most = KEPT_VIDEOS if given.group == "video" and given.match == "picture" else KEPT
+    most = KEPT_VIDEOS if given.is_grouped_by_video and given.match == "picture" else KEPT
     return replace(given.question(most), moments_each=MOMENTS_EACH)
 
 
@@ -83,7 +81,8 @@ def shown(engine: Engine, given: Given, limit: int) -> Shown:
     best_first = sorted(answer.hits, key=lambda hit: -(hit.z or 0))
     kept = above or best_first[:BELOW_SHOWN]
     placed = tuple(Placed(hit, place) for place, hit in enumerate(kept))
-    end = end_of_part(placed, limit, given) if above else 0
+    video_ids = [hit.video_id for hit in above]
+    end = end_of_part(video_ids, 0, limit, whole_videos=given.is_grouped_by_video)
     zs = tuple(round(_z_of(hit), 2) for hit in answer.hits if _can_be_cut(hit, question))
     return Shown(
         token=keep(engine, kept),
@@ -102,18 +101,6 @@ def shown(engine: Engine, given: Given, limit: int) -> Shown:
         if answer.hits
         else count_videos(engine, where=question.where, filters=question.filters),
     )
-
-
-def end_of_part(placed: Sequence[Placed], size: int, given: Given) -> int:
-    """Where a part of so many hits ends; grouped by video, no video is torn apart."""
-    end = min(size, len(placed))
-    while (
-        given.group == "video"
-        and 0 < end < len(placed)
-        and placed[end].hit.video_id == placed[end - 1].hit.video_id
-    ):
-        end += 1
-    return end
 
 
 def _count(hits: Sequence[Hit], question: Question) -> int:

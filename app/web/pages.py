@@ -85,8 +85,10 @@ def more(token: UUID) -> ResponseReturnValue:
     """Further hits of a kept answer as list items, for endless scrolling."""
     offset = whole_number("offset", 0, lowest=0, highest=MAX_LIMIT)
     given = read_given()
-    found = page(library(), token, offset=offset, limit=MAX_LIMIT)
-    return render_template("more.html", given=given, shown=Shown.of_page(found, token, given))
+    found = page(
+        library(), token, offset=offset, limit=SHOWN, whole_videos=given.is_grouped_by_video
+    )
+    return render_template("more.html", given=given, shown=Shown.of_page(found, token))
 
 
 @blueprint.get("/suggestions")

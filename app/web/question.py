@@ -84,6 +84,11 @@ class Given:
         return not (self.q or self.then or self.image or self.like or self.says_what)
 
     @property
+    def is_grouped_by_video(self) -> bool:
+        """Whether the hits of a video stand together."""
+        return self.group == "video"
+
+    @property
     def says_what(self) -> bool:
         """Whether a filter tells what has to be said."""
         return any(one.lower().startswith("said:") for one in self.filter)
