@@ -12,7 +12,7 @@ CREATE OR REPLACE FUNCTION rank_sequences(
     LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    n bigint := greatest(200, 4 * k::bigint);
+    n bigint := greatest(800, 12 * k::bigint);
     -- So many frames of each are enough for k pairs, whether or not better ones may be left.
     most_taken CONSTANT integer := 3200;
     first_ground record;
@@ -53,19 +53,53 @@ BEGIN
             FROM nearest_frames(then_vector, least(n, 2147483647)::integer, within, exact) h
             JOIN frames f ON f.video_id = h.video_id AND f.frame_no = h.frame_no
         ),
+        -- What may be the other half of a pair. Near frames stand close together, so the spans that
+        -- they cover are measured: each frame once, however many pairs it is in. Two frames within
+        -- the gap are in one stretch of twice its length or in two neighbouring ones, by which they
+        -- are joined, because a long video has too many frames to try each with each.
+        after_first AS MATERIALIZED (
+            SELECT m.video_id, m.scene_no, m.frame_no, m.t_s,
+                1 - (m.embedding <=> then_vector) AS similarity,
+                floor(m.t_s / (2 * max_gap_s)) AS stretch
+            FROM (
+                SELECT a.video_id, unnest(range_agg(
+                    numrange(a.t_s::numeric, (a.t_s + max_gap_s)::numeric, '[]'))) AS span
+                FROM first a GROUP BY a.video_id
+            ) AS covered
+            JOIN moments m ON m.video_id = covered.video_id AND m.t_s::numeric <@ covered.span
+        ),
+        before_next AS MATERIALIZED (
+            SELECT m.video_id, m.scene_no, m.frame_no, m.t_s,
+                1 - (m.embedding <=> first_vector) AS similarity,
+                floor(m.t_s / (2 * max_gap_s)) AS stretch
+            FROM (
+                SELECT b.video_id, unnest(range_agg(
+                    numrange((b.t_s - max_gap_s)::numeric, b.t_s::numeric, '[]'))) AS span
+                FROM next b GROUP BY b.video_id
+            ) AS covered
+            JOIN moments m ON m.video_id = covered.video_id AND m.t_s::numeric <@ covered.span
+        ),
+        first_placed AS MATERIALIZED (
+            SELECT a.*, floor(a.t_s / (2 * max_gap_s)) + step AS stretch
+            FROM first a CROSS JOIN generate_series(0, 1) AS step
+        ),
+        next_placed AS MATERIALIZED (
+            SELECT b.*, floor(b.t_s / (2 * max_gap_s)) - step AS stretch
+            FROM next b CROSS JOIN generate_series(0, 1) AS step
+        ),
         pair AS (
             SELECT a.video_id, a.scene_no AS first_scene_no, a.frame_no AS first_frame_no,
                 a.t_s AS first_t_s, a.similarity AS first_similarity,
                 m.scene_no AS then_scene_no, m.frame_no AS then_frame_no, m.t_s AS then_t_s,
-                1 - (m.embedding <=> then_vector) AS then_similarity
-            FROM first a
-            JOIN moments m ON m.video_id = a.video_id
+                m.similarity AS then_similarity
+            FROM first_placed a
+            JOIN after_first m ON m.video_id = a.video_id AND m.stretch = a.stretch
                 AND m.t_s > a.t_s AND m.t_s <= a.t_s + max_gap_s
-            UNION
-            SELECT b.video_id, m.scene_no, m.frame_no, m.t_s, 1 - (m.embedding <=> first_vector),
+            UNION ALL
+            SELECT b.video_id, m.scene_no, m.frame_no, m.t_s, m.similarity,
                 b.scene_no, b.frame_no, b.t_s, b.similarity
-            FROM next b
-            JOIN moments m ON m.video_id = b.video_id
+            FROM next_placed b
+            JOIN before_next m ON m.video_id = b.video_id AND m.stretch = b.stretch
                 AND m.t_s < b.t_s AND m.t_s >= b.t_s - max_gap_s
         ),
         scored AS (
@@ -110,7 +144,7 @@ BEGIN
             are_exact := false;
             EXIT;
         END IF;
-        n := CASE WHEN n < most_taken THEN n * 4 ELSE 2147483647 END;
+        n := CASE WHEN n < most_taken THEN most_taken ELSE 2147483647 END;
     END LOOP;
     RETURN QUERY
         SELECT hit.rank, hit.video_id, hit.title, hit.path, hit.start_s, hit.end_s,
