@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.container import InputContainer
@@ -52,6 +52,11 @@ def open_container(path: Path) -> InputContainer:
         raise
     except av.FFmpegError as error:
         raise MediaError(_why_not_opened(head)) from error
+
+
+def start_us(container: InputContainer) -> int:
+    """Where the container's own clock begins, in microseconds; 0 where it does not say."""
+    return cast(int | None, container.start_time) or 0
 
 
 def packets(container: InputContainer) -> Iterator["Packet[Any]"]:

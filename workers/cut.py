@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 
 from app.errors import MediaError
 from workers.animation import is_animated_webp
-from workers.container import open_container, packets, read_head
+from workers.container import open_container, packets, read_head, start_us
 from workers.excerpt import sound_stream
 from workers.transcode import transcode
 from workers.video import video_stream
@@ -141,15 +141,13 @@ def _key_frame(container: InputContainer, video: VideoStream, start_s: float) ->
 def _seek(container: InputContainer, start_s: float) -> None:
     """Goes to a place well before a time: the first packets after a jump lack time stamps."""
     if start_s > _BEFORE_S:
-        start_us = cast(int | None, container.start_time) or 0
-        container.seek(start_us + round((start_s - _BEFORE_S) * av.time_base))
+        container.seek(start_us(container) + round((start_s - _BEFORE_S) * av.time_base))
 
 
 def _time_s(container: InputContainer, packet: "Packet[Any]") -> float:
-    start_us = cast(int | None, container.start_time) or 0
     stamp = packet.pts if packet.pts is not None else packet.dts
     assert stamp is not None
-    return float(stamp * packet.time_base) - start_us / av.time_base
+    return float(stamp * packet.time_base) - start_us(container) / av.time_base
 
 
 class _Copying:
@@ -166,7 +164,7 @@ class _Copying:
         self._key_pts = key_pts
         assert self._video.time_base is not None
         self._start = key_pts * self._video.time_base
-        begins_s = (cast(int | None, source.start_time) or 0) / av.time_base
+        begins_s = start_us(source) / av.time_base
         self._length_s = end_s - (float(self._start) - begins_s)
         self._copies = {
             stream.index: clip.add_stream_from_template(cast(Any, stream)) for stream in streams

@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from app.errors import MediaError
 from workers.animation import is_animated_webp
 from workers.clock import Clock
-from workers.container import open_container, packets, read_head
+from workers.container import open_container, packets, read_head, start_us
 from workers.frames import DecodedFrame, View
 from workers.video import video_stream
 from workers.webp import AnimatedWebp
@@ -95,14 +95,13 @@ def _from_key_frame(path: Path, from_s: float) -> Iterator[DecodedFrame | Sound]
 
 def _seek(container: InputContainer, stream: VideoStream, from_s: float) -> bool:
     """Goes to a key frame at or before a time, if the format allows it."""
-    start_us = cast(int | None, container.start_time) or 0
     for back_s in _STEPS_BACK_S:
         if from_s - back_s <= 0:
             return False
-        target_us = start_us + round((from_s - back_s) * av.time_base)
+        target_us = start_us(container) + round((from_s - back_s) * av.time_base)
         try:
             container.seek(target_us)
-            key_s = _next_key_frame_s(container, stream, start_us)
+            key_s = _next_key_frame_s(container, stream)
             if key_s is not None and key_s <= from_s:
                 container.seek(target_us)
                 return True
@@ -111,15 +110,13 @@ def _seek(container: InputContainer, stream: VideoStream, from_s: float) -> bool
     return False
 
 
-def _next_key_frame_s(
-    container: InputContainer, stream: VideoStream, start_us: int
-) -> float | None:
+def _next_key_frame_s(container: InputContainer, stream: VideoStream) -> float | None:
     for packet in packets(container):
         if packet.stream_index == stream.index and packet.is_keyframe and packet.size:
             stamp = packet.pts
             if stamp is None:
                 return None
-            return float(stamp * packet.time_base) - start_us / av.time_base
+            return float(stamp * packet.time_base) - start_us(container) / av.time_base
     return None
 
 
