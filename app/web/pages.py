@@ -1,6 +1,5 @@
-"""The pages of the search: moments that answer a question, suggestions, how the system stands."""
+"""The pages of the search: moments that answer a question, how the system stands."""
 
-from dataclasses import asdict
 from http import HTTPStatus
 from uuid import UUID
 
@@ -22,7 +21,6 @@ from app.errors import BadRequestError, EmptyIndexError, SceneqlError
 from app.frames import scene_frames
 from app.paging import page
 from app.questions import keep_picture, kept_picture
-from app.suggestions import suggest
 from app.web import rates
 from app.web.answering import SHOWN, Shown, shown
 from app.web.errors import beside, status_of
@@ -89,13 +87,6 @@ def more(token: UUID) -> ResponseReturnValue:
         library(), token, offset=offset, limit=SHOWN, whole_videos=given.is_grouped_by_video
     )
     return render_template("more.html", given=given, shown=Shown.of_page(found, token))
-
-
-@blueprint.get("/suggestions")
-def suggestions() -> ResponseReturnValue:
-    """What may be meant by the word that is being typed, as JSON."""
-    found = suggest(library(), request.args.get("word", ""))
-    return jsonify([asdict(one) for one in found])
 
 
 @blueprint.get(f"/scenes/{VIDEO_ID}/<int(max={2**31 - 1}):scene_no>/frames")

@@ -258,8 +258,8 @@ def test_a_picture_is_fetched_from_public_hosts_only(client: FlaskClient, addres
 
 def test_suggestions_are_names_and_then_values_that_occur(client: FlaskClient) -> None:
     def suggested(word: str) -> list[str]:
-        answered = client.get("/suggestions", query_string={"word": word}).json
-        return [one["text"] for one in answered]
+        answered = client.get("/api/suggestions", query_string={"prefix": word}).json
+        return [one["text"] for one in answered["suggestions"]]
 
     assert suggested("col") == ["collection:"]
     assert suggested("cam") == ["camera:"]
@@ -295,8 +295,8 @@ def test_keys_of_metadata_are_read_once_in_a_while(
     own_client: FlaskClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def suggested() -> list[tuple[str, int]]:
-        answered = own_client.get("/suggestions", query_string={"word": "c"}).json
-        return [(one["text"], one["videos"]) for one in answered if one["videos"]]
+        answered = own_client.get("/api/suggestions", query_string={"prefix": "c"}).json
+        return [(one["text"], one["videos"]) for one in answered["suggestions"] if one["videos"]]
 
     fill(engine, videos=3)
     keys = ('{"camera": 1, "city": 1}', '{"city": 1, "_hidden": 1}', '{"crew": 1, "collection": 1}')

@@ -44,10 +44,11 @@ def test_what_is_recorded_before_a_day_is_shown_with_an_earlier_one(client: Flas
 
 
 def test_a_suggested_month_finds_as_many_videos_as_it_says(client: FlaskClient) -> None:
-    suggested = client.get("/suggestions", query_string={"word": "after:2026"}).json
+    suggested = client.get("/api/suggestions", query_string={"prefix": "after:2026"}).json
     reply = client.get("/api/videos", query_string={"filter": "before:2026-02", "limit": 100})
 
-    assert [(one["text"], one["videos"]) for one in suggested] == [
+    assert suggested is not None
+    assert [(one["text"], one["videos"]) for one in suggested["suggestions"]] == [
         ("after:2026-01", 31),
         ("after:2026-02", 9),
     ]

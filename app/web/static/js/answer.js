@@ -1,5 +1,7 @@
 /* The answer: more of it as one scrolls, a look through each scene, and what a cut-off leaves. */
 
+import { fetchPage } from "./fetching.js";
+
 const LOOK_AFTER_MS = 150;
 const SCENES_KEPT = 50;
 
@@ -29,21 +31,15 @@ function watchEnd() {
 
 async function extend(link) {
   const answer = document.querySelector("[data-answer]");
-  let next;
-  try {
-    const response = await fetch(link.dataset.more);
-    if (!response.ok) {
-      return; // The link is still there: it asks the question again.
-    }
-    next = new DOMParser().parseFromString(await response.text(), "text/html");
-  } catch {
-    return;
+  const next = await fetchPage(link.dataset.more);
+  if (!next?.ok) {
+    return; // The link is still there: it asks the question again.
   }
   if (!link.isConnected) {
     return; // Another answer is shown by now.
   }
-  answer.append(...next.querySelector("ol").children);
-  const following = next.querySelector(".more");
+  answer.append(...next.document.querySelector("ol").children);
+  const following = next.document.querySelector(".more");
   if (following) {
     link.closest(".more").replaceWith(following);
   } else {

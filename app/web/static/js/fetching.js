@@ -1,8 +1,8 @@
-/* What the parts of the library share: pages to take parts from, and a line that is read aloud. */
+/* What all parts share: pages to take parts from, and a line that is read aloud. */
 
 /**
- * Fetches a page of the library as a document; null if none came. One that is not `ok` tells its
- * problem in one line.
+ * Fetches a page as a document, and the address it had in the end; null if none came, because it
+ * was aborted or nobody listens. One that is not `ok` tells its problem in one line.
  */
 export async function fetchPage(address, options = {}) {
   try {
@@ -10,9 +10,10 @@ export async function fetchPage(address, options = {}) {
     const text = await response.text();
     const page = new DOMParser().parseFromString(text, "text/html");
     const problem = response.ok ? "" : problemOf(response, text, page);
-    return { ok: response.ok, document: page, problem };
+    const { ok, status, url } = response;
+    return { ok, status, address: url, document: page, problem };
   } catch {
-    return null; // Aborted, or nobody listens.
+    return null;
   }
 }
 

@@ -1,5 +1,7 @@
 /* Shows the server's pages in place, so that what was typed and chosen stays; keeps the history. */
 
+import { fetchPage } from "./fetching.js";
+
 const PARTS = [
   "question-problem",
   "picture",
@@ -86,22 +88,13 @@ export async function refresh() {
 }
 
 async function load(address, body, signal) {
-  try {
-    const response = await fetch(address, { method: body ? "POST" : "GET", body, signal });
-    if (response.status === 401) {
-      // The login has ended. The browser asks for it, and leads back to here.
-      location.assign(body ? location.href : address);
-      return new Promise(() => {});
-    }
-    const html = await response.text();
-    return {
-      ok: response.ok,
-      address: response.url,
-      document: new DOMParser().parseFromString(html, "text/html"),
-    };
-  } catch {
-    return null; // Aborted, or nobody listens at the address.
+  const page = await fetchPage(address, { method: body ? "POST" : "GET", body, signal });
+  if (page?.status === 401) {
+    // The login has ended. The browser asks for it, and leads back to here.
+    location.assign(body ? location.href : address);
+    return new Promise(() => {});
   }
+  return page;
 }
 
 /** What came is no page of ours: the login has ended, or something stands between. */

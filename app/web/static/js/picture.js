@@ -25,11 +25,6 @@ function brings(event) {
   return types.includes("Files") || types.includes("text/uri-list");
 }
 
-/** Whether the page has a place of its own for what is dropped there. */
-function isTakenElsewhere(event) {
-  return event.target.closest?.("[data-takes-files]");
-}
-
 document.addEventListener("change", (event) => {
   if (event.target === form.elements.picture && event.target.files.length) {
     ask();
@@ -49,7 +44,7 @@ document.addEventListener("paste", (event) => {
 });
 
 document.addEventListener("dragover", (event) => {
-  if (brings(event) && !isTakenElsewhere(event)) {
+  if (brings(event)) {
     event.preventDefault();
     document.body.toggleAttribute("data-dropping", true);
   }
@@ -63,7 +58,7 @@ document.addEventListener("dragleave", (event) => {
 
 document.addEventListener("drop", (event) => {
   document.body.removeAttribute("data-dropping");
-  if (!brings(event) || isTakenElsewhere(event)) {
+  if (!brings(event)) {
     return;
   }
   event.preventDefault();

@@ -86,9 +86,10 @@ async function suggest() {
     return;
   }
   try {
-    const response = await fetch(`/suggestions?${new URLSearchParams({ word: text })}`, { signal });
+    const query = new URLSearchParams({ prefix: text });
+    const response = await fetch(`/api/suggestions?${query}`, { signal });
     if (response.ok) {
-      render(await response.json());
+      render((await response.json()).suggestions);
     }
   } catch {
     // A later word took over, or nobody answers: there is nothing to suggest.

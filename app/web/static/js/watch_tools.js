@@ -1,5 +1,6 @@
 /* What can be done from a moment: link to it, look for others like it, step to other hits. */
 
+import { fetchPage } from "./fetching.js";
 import { visit } from "./page.js";
 import { addressAt, clock } from "./watch_time.js";
 import { nearestFrame } from "./watch_timeline.js";
@@ -62,13 +63,12 @@ async function copyLink(address) {
 async function load(fold, signal) {
   const place = fold.querySelector("p");
   place.textContent = "Looking…";
-  try {
-    const response = await fetch(fold.dataset.part, { signal });
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    const found = page.getElementById("related") ?? page.querySelector(".notice");
+  const page = await fetchPage(fold.dataset.part, { signal });
+  const found = page?.document.getElementById("related");
+  if (found) {
     place.replaceWith(...found.childNodes);
-  } catch {
-    place.textContent = "SceneQL does not answer: is it still running?";
+  } else {
+    place.textContent = page?.problem || "SceneQL does not answer: is it still running?";
   }
 }
 
