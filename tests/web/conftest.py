@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import Engine, text
 
 from app.web import create_app
 from tests.conftest import Databases
 from tests.filling import answer, fill
+from tests.web.browsing import page_without_complaints
 from tests.web.serving import Server, served
 
 WAIT_MS = 20_000
@@ -90,17 +91,6 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
     """The start page."""
-    complaints: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        # A status of 400 is part of what the page is asked to show.
-        if not message.text.startswith("Failed to load resource"):
-            complaints.append(f"{message.type}: {message.text}")
-
-    with browser.new_context(base_url=server.url) as context:
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", note)
+    with page_without_complaints(browser, server) as page:
         page.goto("/")
         yield page
-    assert complaints == []

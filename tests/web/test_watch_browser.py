@@ -6,13 +6,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import Engine, text
 
 from app.web import create_app
 from tests.conftest import Databases
 from tests.filling import fill
 from tests.media import place, write_clip
+from tests.web.browsing import page_without_complaints
 from tests.web.serving import Server, served
 
 pytestmark = pytest.mark.browser
@@ -315,18 +316,8 @@ def converting(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def old(browser: Browser, converting: Server) -> Iterator[Page]:
-    complaints: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if not message.text.startswith("Failed to load resource"):
-            complaints.append(f"{message.type}: {message.text}")
-
-    with browser.new_context(base_url=converting.url) as context:
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", note)
+    with page_without_complaints(browser, converting) as page:
         yield page
-    assert complaints == []
 
 
 def test_a_conversion_shows_the_time_of_the_video(old: Page) -> None:
