@@ -29,7 +29,7 @@ GIFS = "SCENEQL_TEST_GIFS"
 
 
 def add_gifs(folder: Path, number: int) -> list[Path]:
-    """Animated pictures of two frames and a few hundred bytes, no two alike."""
+    """Animated pictures of two frames and a few hundred bytes; the first 65,536 are all unlike."""
     files = []
     for n in range(number):
         colours = [((n >> shift) % 256, (n * 7 + shift) % 256, 90) for shift in (0, 8)]
