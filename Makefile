@@ -17,7 +17,7 @@ demo: .venv/installed
 	$(BIN)/sceneql demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: .venv/installed-dev
-	$(BIN)/pytest --numprocesses $(TESTS_AT_A_TIME) --dist loadfile
+	$(BIN)/pytest --numprocesses $(TESTS_AT_A_TIME) --dist loadfile --no-loadscope-reorder
 
 test-slow: .venv/installed-dev
 	$(BIN)/pytest -m slow
