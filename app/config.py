@@ -114,7 +114,13 @@ class Settings(BaseSettings):
         description="Seconds without a new frame after which decoding a file is given up.",
     )
 
-    jobs: int = Field(default=1, ge=1, le=64, description="Files that a worker indexes at a time.")
+    jobs: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Files that are indexed at a time; two keep the processor busy while one of "
+        "them begins or ends.",
+    )
     stalled_after_s: float = Field(
         default=30.0, ge=1, description="A worker silent for so long is taken for dead."
     )

@@ -42,6 +42,8 @@ class Clock:
             self._start_s += shown_s - self.end_s
             shown_s = self.end_s
         self._now_s = max(self._now_s, shown_s)
-        frame_s = float(frame.duration * self._time_base) or self._usual_frame_s
+        # Not by Fraction's own arithmetic, which takes longer than all else here.
+        frame_s = frame.duration * self._time_base.numerator / self._time_base.denominator
+        frame_s = frame_s or self._usual_frame_s
         self.end_s = max(self.end_s, round(self._now_s + frame_s, 6))
         return self._now_s

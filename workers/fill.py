@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, select
 from app.errors import MediaError
 from app.model_catalog import count_lacking, lacks
 from app.models import Frame, Video
-from workers.embedding import Batches
+from workers.embedding import Batches, Embedding
 from workers.model import Model
 from workers.pictures import StoredVideo, decoded, stored_video, thumbnails
 from workers.vectors import vector_driver
@@ -74,12 +74,13 @@ class Filler:
         """
         deadline = None if seconds is None else time.monotonic() + seconds
         self.report.is_complete = False
-        while video_ids := self._next_round():
-            with Batches(self.model, self._collect) as batches:
-                for video_id in video_ids:
-                    self._fill(batches, video_id)
-                    if deadline is not None and time.monotonic() > deadline:
-                        return self.report
+        with Embedding(self.model) as embedding:
+            while video_ids := self._next_round():
+                with Batches(embedding, self._collect) as batches:
+                    for video_id in video_ids:
+                        self._fill(batches, video_id)
+                        if deadline is not None and time.monotonic() > deadline:
+                            return self.report
         self.report.is_complete = True
         return self.report
 

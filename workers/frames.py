@@ -39,6 +39,7 @@ class View:
     turn: Image.Transpose | None
     small_size: tuple[int, int]
     scaler: VideoReformatter
+    luma_scaler: VideoReformatter
 
     @classmethod
     def of(cls, first: av.VideoFrame, sample_aspect: Fraction | None) -> "View":
@@ -48,7 +49,9 @@ class View:
             sample_aspect=sample_aspect if sample_aspect and plausible else Fraction(1),
             turn=_turn(first),
             small_size=_fit(first.width, first.height, SMALL_SIDE),
+            # Two: each remembers how it scaled last, which takes longer to set up than to do.
             scaler=VideoReformatter(),
+            luma_scaler=VideoReformatter(),
         )
 
     def shown_size(self, width: int, height: int) -> tuple[int, int]:
@@ -85,7 +88,7 @@ class DecodedFrame:
 
     def luma(self, side: int) -> Pixels:
         """Brightness of the upright picture, averaged down to `side` by `side` pixels."""
-        bgr = _bgr(self.stored, side, side, "AREA", VideoReformatter())
+        bgr = _bgr(self.stored, side, side, "AREA", self.view.luma_scaler)
         return np.asarray(self._upright(Image.fromarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY))))
 
     def image(self) -> Image.Image:

@@ -21,7 +21,7 @@ from workers.analysis import Progress, Sample
 from workers.attempts import Attempt, begin_attempt, release_attempt
 from workers.decoder import Decoder, DecoderLostError
 from workers.details import describe
-from workers.embedding import Batches
+from workers.embedding import Batches, Embedding
 from workers.library import (
     FileState,
     file_state,
@@ -30,7 +30,6 @@ from workers.library import (
     is_indexed,
 )
 from workers.links import Hashes, link_copy, write_unread
-from workers.model import Model
 from workers.refresh import refresh_details
 from workers.sidecars import sidecar_state
 from workers.spool import IndexedFrame, Spool
@@ -56,12 +55,12 @@ class Outcome:
 
 
 class Ingester:
-    """Indexes files into one database with one model."""
+    """Indexes files into one database with one model, which several of these may share."""
 
     def __init__(
         self,
         engine: Engine,
-        model: Model,
+        embedding: Embedding,
         model_id: int,
         spool_folder: Path,
         decoder: Decoder,
@@ -69,7 +68,7 @@ class Ingester:
         collection: str | None = None,
     ) -> None:
         self.engine = engine
-        self.model = model
+        self.embedding = embedding
         self.model_id = model_id
         self.spool_folder = spool_folder
         self.decoder = decoder
@@ -166,7 +165,7 @@ class Ingester:
         # Looked at before they are read: what changes in between is read again the next time.
         sidecars = sidecar_state(path)
         with Spool(self.spool_folder) as spool:
-            with Batches(self.model, partial(_keep, spool)) as batches:
+            with Batches(self.embedding, partial(_keep, spool)) as batches:
                 decoded = self.decoder.decode(
                     path,
                     self.sampling,

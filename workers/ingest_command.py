@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from app.db import get_engine
 from app.migrate import ensure_current
 from app.sampling import Sampling
 from workers.decoder import Decoder
+from workers.embedding import Embedding
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Outcome
 from workers.library import find_media
 from workers.model import DEFAULT, TINY
 from workers.progress import display
+from workers.several import ingest_files
 
 
 @dataclass
@@ -70,8 +73,7 @@ def ingest(
     for path, reason in found.failures:
         summary.fail(path, reason)
     if found.files:
-        with Decoder.of(settings) as decoder:
-            _ingest_files(settings, decoder, found.files, sampling, collection, console, summary)
+        _ingest_files(settings, found.files, sampling, collection, console, summary)
     summary.seconds = round(time.monotonic() - started, 2)
     if as_json:
         print(json.dumps(vars(summary)))
@@ -82,7 +84,6 @@ def ingest(
 
 def _ingest_files(
     settings: Settings,
-    decoder: Decoder,
     files: Sequence[Path],
     sampling: Sampling,
     collection: str | None,
@@ -91,22 +92,29 @@ def _ingest_files(
 ) -> None:
     engine = get_engine(settings)
     ensure_current(engine, settings)
-    # It starts while the model is being loaded.
-    decoder.start()
-    with console.status("loading the model"):
-        model = load_for_ingest(engine, settings)
-        model_id = claim(engine, model)
-    if model.id == TINY:
-        if settings.model is None:
-            console.print(f"[bold yellow]The weights of {DEFAULT} cannot be had now.[/]")
-        console.print(f"[yellow]{TINY_WARNING}[/]", soft_wrap=True)
-    ingester = Ingester(engine, model, model_id, settings.spool_dir, decoder, sampling, collection)
-    with display(len(files), console) as shown:
-        for path in files:
-            shown.start_file(path.name)
-            outcome = ingester.ingest(path, shown.show_frames)
+    with ExitStack() as stack:
+        decoders = [
+            stack.enter_context(Decoder.of(settings)) for _ in range(min(settings.jobs, len(files)))
+        ]
+        # They start while the model is being loaded.
+        for decoder in decoders:
+            decoder.start()
+        with console.status("loading the model"):
+            model = load_for_ingest(engine, settings)
+            model_id = claim(engine, model)
+        if model.id == TINY:
+            if settings.model is None:
+                console.print(f"[bold yellow]The weights of {DEFAULT} cannot be had now.[/]")
+            console.print(f"[yellow]{TINY_WARNING}[/]", soft_wrap=True)
+        embedding = stack.enter_context(Embedding(model))
+        spool = settings.spool_dir
+        ingesters = [
+            Ingester(engine, embedding, model_id, spool, decoder, sampling, collection)
+            for decoder in decoders
+        ]
+        shown = stack.enter_context(display(len(files), console))
+        for outcome in ingest_files(ingesters, files, shown):
             summary.add(outcome)
-            shown.end_file(outcome)
 
 
 def _in_words(summary: Summary) -> str:

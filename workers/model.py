@@ -94,6 +94,18 @@ class Model:
         """
         return self._encode(images, self._encode_image_batch, _IMAGES_PER_BATCH)
 
+    def prepare(self, image: Image.Image) -> torch.Tensor:
+        """What the model looks at of a picture of any size and mode, (3, side, side).
+
+        That is work for the thread that has the picture, beside the one that embeds.
+        """
+        prepared: torch.Tensor = self._preprocess(image.convert("RGB"))
+        return prepared
+
+    def encode_prepared(self, pictures: Sequence[torch.Tensor]) -> NDArray[np.float32]:
+        """What `encode_images` does, for pictures that are prepared already."""
+        return self._encode(pictures, self._encode_pixels, _IMAGES_PER_BATCH)
+
     def unknown_words(self, text: str) -> tuple[str, ...]:
         """The words of a text that the model never met in training, in their order.
 
@@ -125,8 +137,10 @@ class Model:
         return encode_tokens(self._clip, self._tokenizer(list(texts)).to(self.device))
 
     def _encode_image_batch(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        pixels = torch.stack([self._preprocess(image.convert("RGB")) for image in images])
-        pixels = pixels.to(self.device, get_input_dtype(self.precision))
+        return self._encode_pixels([self.prepare(image) for image in images])
+
+    def _encode_pixels(self, pictures: Sequence[torch.Tensor]) -> torch.Tensor:
+        pixels = torch.stack(list(pictures)).to(self.device, get_input_dtype(self.precision))
         features: torch.Tensor = self._clip.encode_image(pixels, normalize=True)
         return features
 

@@ -1,7 +1,8 @@
-"""What `ingest` shows while it runs: a bar for the files, one for the current file's frames."""
+"""What `ingest` shows while it runs: a bar for all files, and one for each that is read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Protocol
 
 from rich.console import Console
@@ -27,19 +28,23 @@ MARKS = {
 }
 
 
-class Display(Protocol):
-    """Shows how an ingest goes."""
-
-    def start_file(self, name: str) -> None: ...
+class File(Protocol):
+    """Shows how one file goes."""
 
     def show_frames(self, progress: FrameProgress) -> None: ...
 
-    def end_file(self, outcome: Outcome) -> None: ...
+    def end(self, outcome: Outcome) -> None: ...
+
+
+class Display(Protocol):
+    """Shows how an ingest goes; several threads may tell it of files at a time."""
+
+    def start_file(self, name: str, /) -> File: ...
 
 
 @contextmanager
 def display(files: int, console: Console) -> Iterator[Display]:
-    """Two live bars on a terminal; one line per file where the output goes elsewhere."""
+    """Live bars on a terminal; one line per file where the output goes elsewhere."""
     if not console.is_terminal:
         yield _Lines(files, console)
         return
@@ -59,38 +64,47 @@ class _Bars:
     def __init__(self, files: int, bars: Progress) -> None:
         self.bars = bars
         self.files = bars.add_task("all files", total=files, unit="files", rated=False)
-        self.frames = bars.add_task("", total=None, unit="frames", rated=True, visible=False)
 
-    def start_file(self, name: str) -> None:
-        short = name if len(name) <= 32 else f"{name[:15]}...{name[-14:]}"
-        self.bars.reset(self.frames, description=short, total=None, visible=True)
+    def start_file(self, name: str, /) -> File:
+        return _Bar(self, name if len(name) <= 32 else f"{name[:15]}...{name[-14:]}")
+
+
+class _Bar:
+    def __init__(self, shown: _Bars, name: str) -> None:
+        self.shown = shown
+        self.frames = shown.bars.add_task(name, total=None, unit="frames", rated=True)
 
     def show_frames(self, progress: FrameProgress) -> None:
         # The number of frames is the container's word, which may be too low.
         total = max(progress.all_frames, progress.frames) if progress.all_frames else None
-        self.bars.update(self.frames, completed=progress.frames, total=total)
+        self.shown.bars.update(self.frames, completed=progress.frames, total=total)
 
-    def end_file(self, outcome: Outcome) -> None:
-        self.bars.console.print(_line(outcome), highlight=False)
-        self.bars.advance(self.files)
+    def end(self, outcome: Outcome) -> None:
+        bars = self.shown.bars
+        bars.remove_task(self.frames)
+        bars.console.print(_line(outcome), highlight=False)
+        bars.advance(self.shown.files)
 
 
 class _Lines:
     def __init__(self, files: int, console: Console) -> None:
         self.files = files
         self.done = 0
+        self.writing = Lock()
         self.console = console
 
-    def start_file(self, name: str) -> None:
+    def start_file(self, _name: str, /) -> File:
         """The line comes when the file is done."""
+        return self
 
     def show_frames(self, progress: FrameProgress) -> None:
         """A log is no place for a moving number."""
 
-    def end_file(self, outcome: Outcome) -> None:
-        self.done += 1
-        line = f"[{self.done}/{self.files}] ", _line(outcome)
-        self.console.print(*line, sep="", soft_wrap=True, highlight=False)
+    def end(self, outcome: Outcome) -> None:
+        with self.writing:
+            self.done += 1
+            line = f"[{self.done}/{self.files}] ", _line(outcome)
+            self.console.print(*line, sep="", soft_wrap=True, highlight=False)
 
 
 class _RateColumn(ProgressColumn):

@@ -79,7 +79,7 @@ def analyse_video(
     scenes = _Scenes(sampling, max_shot_s, on_sample)
     fingerprints: list[Fingerprint] = []
     frame_count = 0
-    cuts = _CutDetector(
+    cuts = CutDetector(
         "content" if sampling.kind == "keyframes" else detector, video.info.fps or 25.0
     )
     next_fingerprint_s = 0.0
@@ -101,7 +101,7 @@ def analyse_video(
     )
 
 
-class _CutDetector:
+class CutDetector:
     """Runs a detector of PySceneDetect over times in seconds, so that any frame rate will do."""
 
     def __init__(self, kind: Detector, fps: float) -> None:

@@ -17,10 +17,10 @@ from app.sampling import Sampling
 from workers.analysis import Progress
 from workers.background_fill import BackgroundFill
 from workers.decoder import Decoder
+from workers.embedding import Embedding
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester
 from workers.jobs import Patience, work_off
-from workers.model import Model
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class IngestWorker:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.engine = get_engine(settings)
-        self.model: Model | None = None
+        self.embedding: Embedding | None = None
         self.loading = Lock()
         # A decoder is for one thread at a time: there are as many as jobs at a time.
         self.decoders: SimpleQueue[Decoder] = SimpleQueue()
@@ -47,13 +47,13 @@ class IngestWorker:
             if context.should_abort():
                 raise JobAborted
 
-        model, model_id = self._model()
+        embedding, model_id = self._embedding()
         began_s = time.monotonic()
         decoder = self.decoders.get()
         try:
             ingester = Ingester(
                 self.engine,
-                model,
+                embedding,
                 model_id,
                 self.settings.spool_dir,
                 decoder,
@@ -77,16 +77,20 @@ class IngestWorker:
         while not self.decoders.empty():
             self.decoders.get().close()
 
-    def _model(self) -> tuple[Model, int]:
-        """The model and its id in the index; loaded anew if the index has changed to another."""
+    def _embedding(self) -> tuple[Embedding, int]:
+        """The model at work, which all jobs share, and its id in the index.
+
+        It is loaded anew if the index has changed to another; jobs that are under way keep theirs.
+        """
         with self.loading:
-            if self.model is not None:
+            if self.embedding is not None:
                 try:
-                    return self.model, claim(self.engine, self.model)
+                    return self.embedding, claim(self.engine, self.embedding.model)
                 except ModelUnavailableError:
-                    self.model = None
-            self.model = load_for_ingest(self.engine, self.settings)
-            return self.model, claim(self.engine, self.model)
+                    self.embedding = None
+            model = load_for_ingest(self.engine, self.settings)
+            self.embedding = Embedding(model)
+            return self.embedding, claim(self.engine, model)
 
     def app(self) -> App:
         """The queue's app with this worker's tasks."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 from sqlalchemy import Engine, text
+from torch import Tensor
 
 from app.config import Settings
 from app.errors import BadRequestError
@@ -23,6 +23,7 @@ from tests.filling import add_active_model
 from tests.media import shot, write_clip
 from workers.background_fill import BackgroundFill
 from workers.decoder import Decoder
+from workers.embedding import Embedding
 from workers.fill import Filler
 from workers.ingest import Ingester
 from workers.library import find_media
@@ -67,7 +68,12 @@ class Library:
     def index(self, path: Path, sampling: str = "scenes:3") -> Path:
         spool = self.folder / "spool"
         ingester = Ingester(
-            self.engine, self.model, self.live_id, spool, self.decoder, Sampling.parse(sampling)
+            self.engine,
+            Embedding(self.model),
+            self.live_id,
+            spool,
+            self.decoder,
+            Sampling.parse(sampling),
         )
         outcome = ingester.ingest(path)
         assert outcome.state == "indexed", outcome
@@ -193,18 +199,18 @@ def test_what_comes_and_is_replaced_meanwhile_has_its_own_vectors_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = library.clip(1)
-    encode = tiny.encode_images
+    encode = tiny.encode_prepared
     done = False
 
-    def encode_while_others_ingest(images: Sequence[Image.Image]) -> NDArray[np.float32]:
+    def encode_while_others_ingest(pictures: Sequence[Tensor]) -> NDArray[np.float32]:
         nonlocal done
         if not done:
             done = True
             library.clip(2)
             library.index(write_clip(path, shot(5, 25) + shot(6, 25) + shot(7, 25)))
-        return encode(images)
+        return encode(pictures)
 
-    monkeypatch.setattr(tiny, "encode_images", encode_while_others_ingest)
+    monkeypatch.setattr(tiny, "encode_prepared", encode_while_others_ingest)
 
     report = Filler(engine, tiny, row.id).run()
 
@@ -217,14 +223,14 @@ def test_a_video_that_is_deleted_meanwhile_is_let_be(
     engine: Engine, tiny: Model, library: Library, row: ModelRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library.clip(1)
-    encode = tiny.encode_images
+    encode = tiny.encode_prepared
 
-    def encode_and_delete(images: Sequence[Image.Image]) -> NDArray[np.float32]:
+    def encode_and_delete(pictures: Sequence[Tensor]) -> NDArray[np.float32]:
         with engine.begin() as connection:
             connection.execute(text("DELETE FROM videos"))
-        return encode(images)
+        return encode(pictures)
 
-    monkeypatch.setattr(tiny, "encode_images", encode_and_delete)
+    monkeypatch.setattr(tiny, "encode_prepared", encode_and_delete)
 
     assert Filler(engine, tiny, row.id).run().frames == 0
 
@@ -358,7 +364,7 @@ def test_hard_media_yield_the_very_same_frames_again(
     tmp_path: Path,
 ) -> None:
     ingester = Ingester(
-        engine, tiny, live_id, tmp_path / "spool", decoder, Sampling.parse("scenes:2")
+        engine, Embedding(tiny), live_id, tmp_path / "spool", decoder, Sampling.parse("scenes:2")
     )
     # The hard thing about a large file is in small ones as well.
     small = [path for path in find_media([Path(str(EDGE))]).files if path.stat().st_size < 300_000]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pgvector.psycopg.halfvec import HalfVectorDumper
 from PIL import Image
 from sqlalchemy import Engine, text
+from torch import Tensor
 
 from app.catalog import TINY_MODEL, list_videos
 from app.config import get_settings
@@ -25,6 +26,7 @@ from tests.media import shot, write_clip
 from workers import store
 from workers.attempts import begin_attempt
 from workers.decoder import Decoder
+from workers.embedding import Embedding
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Outcome
 from workers.library import file_state
@@ -48,7 +50,12 @@ Ingest = Callable[[Path], Outcome]
 def ingest(engine: Engine, tiny: Model, decoder: Decoder, tmp_path: Path) -> Ingest:
     """Indexes one file into the test's database."""
     ingester = Ingester(
-        engine, tiny, claim(engine, tiny), tmp_path / "spool", decoder, Sampling.parse("scenes:2")
+        engine,
+        Embedding(tiny),
+        claim(engine, tiny),
+        tmp_path / "spool",
+        decoder,
+        Sampling.parse("scenes:2"),
     )
     return ingester.ingest
 
@@ -300,11 +307,11 @@ def test_a_disk_that_goes_away_while_a_file_is_read_is_not_the_video_s_fault(
     ingest(clip)
     write_clip(clip, shot(3, 25))
 
-    def encode_and_unplug(images: Sequence[Image.Image]) -> NDArray[np.float32]:
+    def encode_and_unplug(pictures: Sequence[Tensor]) -> NDArray[np.float32]:
         clip.unlink(missing_ok=True)
-        return np.zeros((len(images), tiny.dim), np.float32)
+        return np.zeros((len(pictures), tiny.dim), np.float32)
 
-    monkeypatch.setattr(tiny, "encode_images", encode_and_unplug)
+    monkeypatch.setattr(tiny, "encode_prepared", encode_and_unplug)
 
     assert ingest(clip).state == "failed"
     assert counts(engine) == (1, 2, 4, 4, 4)
@@ -314,11 +321,11 @@ def test_a_disk_that_goes_away_while_a_file_is_read_is_not_the_video_s_fault(
 def test_a_file_that_changes_while_it_is_read_is_not_indexed(
     engine: Engine, ingest: Ingest, tiny: Model, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def encode_and_touch(images: Sequence[Image.Image]) -> NDArray[np.float32]:
+    def encode_and_touch(pictures: Sequence[Tensor]) -> NDArray[np.float32]:
         os.utime(clip, (1, 1))
-        return np.zeros((len(images), tiny.dim), np.float32)
+        return np.zeros((len(pictures), tiny.dim), np.float32)
 
-    monkeypatch.setattr(tiny, "encode_images", encode_and_touch)
+    monkeypatch.setattr(tiny, "encode_prepared", encode_and_touch)
 
     outcome = ingest(clip)
 
@@ -339,17 +346,17 @@ def crash_once(
     tiny: Model, decoder: Decoder, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], None]:
     """Has the decoder crash when the first frames of it are embedded."""
-    encode_images = tiny.encode_images
+    encode_prepared = tiny.encode_prepared
     crashed: list[int] = []
 
-    def encode_and_crash(images: Sequence[Image.Image]) -> NDArray[np.float32]:
+    def encode_and_crash(pictures: Sequence[Tensor]) -> NDArray[np.float32]:
         if not crashed:
             assert decoder.pid is not None
             crashed.append(decoder.pid)
             os.kill(decoder.pid, signal.SIGSEGV)
-        return encode_images(images)
+        return encode_prepared(pictures)
 
-    return lambda: monkeypatch.setattr(tiny, "encode_images", encode_and_crash)
+    return lambda: monkeypatch.setattr(tiny, "encode_prepared", encode_and_crash)
 
 
 def test_a_crash_that_an_earlier_file_may_have_caused_loses_and_doubles_nothing(

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from app.sampling import Sampling
 from tests.media import shot, write_clip
 from workers.decoder import Decoder
+from workers.embedding import Embedding
 from workers.index_model import claim
 from workers.ingest import Ingester, Outcome
 from workers.model import TINY, Model, load
@@ -32,7 +33,12 @@ Ingest = Callable[[Path], Outcome]
 def ingest(engine: Engine, tiny: Model, decoder: Decoder, tmp_path: Path) -> Ingest:
     """Indexes one file into the test's database."""
     return Ingester(
-        engine, tiny, claim(engine, tiny), tmp_path / "spool", decoder, Sampling.parse("scenes:2")
+        engine,
+        Embedding(tiny),
+        claim(engine, tiny),
+        tmp_path / "spool",
+        decoder,
+        Sampling.parse("scenes:2"),
     ).ingest
 
 

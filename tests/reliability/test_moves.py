@@ -20,6 +20,7 @@ from tests.reliability.faults import (
     worker,
 )
 from workers.decoder import Decoder
+from workers.embedding import Embedding
 from workers.index_model import claim
 from workers.ingest import Ingester
 from workers.model import TINY, load
@@ -52,7 +53,7 @@ def test_moved_files_are_found_again_without_being_indexed_anew(
     model = load(TINY, Path("unused"))
     ingester = Ingester(
         engine,
-        model,
+        Embedding(model),
         claim(engine, model),
         settings_of_test.spool_dir,
         decoder,

@@ -1,0 +1,191 @@
+"""The ways to index clips that are compared: parts, tutorials, and SceneQL's own."""
+
+import logging
+import time
+from contextlib import ExitStack
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import av
+import cv2
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from scenedetect import AdaptiveDetector, detect
+from sqlalchemy import Engine
+
+from app.config import Settings
+from app.db import embedded, get_engine
+from app.migrate import upgrade
+from app.sampling import Sampling
+from bench.clips import Clip
+from bench.measuring import Counts, Ready
+from bench.random_weights import Weighted
+from workers.decoder import Decoder
+from workers.embedding import BATCH_SIZE, Embedding
+from workers.index_model import claim
+from workers.ingest import Ingester
+from workers.model import Model
+from workers.progress import display
+from workers.scenes import CutDetector
+from workers.several import ingest_files
+from workers.video import open_video
+
+_SAMPLES_PER_SCENE = 3
+# It would tell of every clip on the terminal.
+logging.getLogger("pyscenedetect").setLevel(logging.WARNING)
+
+
+def decode(ready: Ready, clips: list[Clip], key_frames_only: bool) -> Counts:
+    """Only decode, by PyAV as it comes, in as many threads as FFmpeg takes."""
+    ready()
+    frames = 0
+    for clip in clips:
+        with av.open(str(clip.path)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            if key_frames_only:
+                stream.codec_context.skip_frame = "NONKEY"
+            frames += sum(1 for _ in container.decode(stream))
+    return Counts(frames=frames)
+
+
+def decode_and_detect(ready: Ready, clips: list[Clip], key_frames_only: bool) -> Counts:
+    """Decode, and find cuts as SceneQL does; `detection_cpu_s` is what that alone took.
+
+    The thread that detects does not decode, so its own processor time tells.
+    """
+    ready()
+    frames, detection_cpu_s = 0, 0.0
+    for clip in clips:
+        with open_video(clip.path, key_frames_only=key_frames_only) as video:
+            fps = video.info.fps or 25.0
+            cuts = CutDetector("content" if key_frames_only else "adaptive", fps)
+            for frame in video:
+                before_s = time.thread_time()
+                cuts.feed(frame, frame.small())
+                detection_cpu_s += time.thread_time() - before_s
+                frames += 1
+    return Counts(frames=frames, detection_cpu_s=detection_cpu_s)
+
+
+def pyscenedetect(ready: Ready, clips: list[Clip]) -> Counts:
+    """What PySceneDetect's own command does: read by OpenCV and find cuts, and no more."""
+    ready()
+    for clip in clips:
+        detect(str(clip.path), AdaptiveDetector())
+    return Counts()
+
+
+def embed(ready: Ready, images: int, weighted: Weighted) -> Counts:
+    """Only the model, over pictures of the size that it looks at."""
+    model = _warm(weighted.load())
+    random = np.random.default_rng(0)
+    side = 256
+    batch = [
+        Image.fromarray(random.integers(0, 256, (side, side, 3), np.uint8))
+        for _ in range(BATCH_SIZE)
+    ]
+    ready()
+    for start in range(0, images, BATCH_SIZE):
+        model.encode_images(batch[: images - start])
+    return Counts(images=images)
+
+
+def detect_then_seek(ready: Ready, clips: list[Clip], weighted: Weighted) -> Counts:
+    """The usual tutorial: detect scenes, then seek to three frames of each and embed one by one."""
+    model = _warm(weighted.load("fp32"))
+    ready()
+    began_s, first_s, images = time.perf_counter(), None, 0
+    for clip in clips:
+        # Without a cut the list is empty, and the whole clip is the scene.
+        scenes = [(a.seconds, b.seconds) for a, b in detect(str(clip.path), AdaptiveDetector())]
+        times = [
+            start_s + (part + 0.5) * (end_s - start_s) / _SAMPLES_PER_SCENE
+            for start_s, end_s in scenes or [(0.0, clip.duration_s)]
+            for part in range(_SAMPLES_PER_SCENE)
+        ]
+        images += _seek_and_embed(model, clip, times)
+        first_s = first_s or time.perf_counter() - began_s
+    return Counts(images=images, first_s=first_s)
+
+
+def seek_every_second(ready: Ready, clips: list[Clip], weighted: Weighted) -> Counts:
+    """The other tutorial: seek to a frame for each second and embed one by one."""
+    model = _warm(weighted.load("fp32"))
+    ready()
+    began_s, first_s, images = time.perf_counter(), None, 0
+    for clip in clips:
+        images += _seek_and_embed(model, clip, [float(s) for s in range(int(clip.duration_s) + 1)])
+        first_s = first_s or time.perf_counter() - began_s
+    return Counts(images=images, first_s=first_s)
+
+
+def sceneql(ready: Ready, clips: list[Clip], sampling: str, weighted: Weighted) -> Counts:
+    """SceneQL's whole ingest into a new database, by a worker that has its model loaded."""
+    with TemporaryDirectory(prefix="bench-ingest-") as home:
+        settings = Settings(home=Path(home), database_url=None)
+        engine = get_engine(settings)
+        try:
+            upgrade(engine)
+            return _ingest(ready, engine, settings, clips, sampling, weighted)
+        finally:
+            engine.dispose()
+            embedded(settings).stop()
+
+
+def _ingest(
+    ready: Ready,
+    engine: Engine,
+    settings: Settings,
+    clips: list[Clip],
+    sampling: str,
+    weighted: Weighted,
+) -> Counts:
+    model = _warm(weighted.load())
+    model_id = claim(engine, model)
+    images, first_s = 0, None
+    with ExitStack() as stack:
+        embedding = stack.enter_context(Embedding(model))
+        ingesters = []
+        for _ in range(settings.jobs):
+            decoder = stack.enter_context(Decoder.of(settings))
+            # Started, and waited for.
+            decoder.describe(clips[0].path)
+            ingesters.append(
+                Ingester(
+                    engine,
+                    embedding,
+                    model_id,
+                    settings.spool_dir,
+                    decoder,
+                    Sampling.parse(sampling),
+                )
+            )
+        shown = stack.enter_context(display(len(clips), Console(file=StringIO())))
+        ready()
+        began_s = time.perf_counter()
+        for outcome in ingest_files(ingesters, [clip.path for clip in clips], shown):
+            images += outcome.frames
+            first_s = first_s or time.perf_counter() - began_s
+    return Counts(images=images, first_s=first_s)
+
+
+def _seek_and_embed(model: Model, clip: Clip, times_s: list[float]) -> int:
+    capture = cv2.VideoCapture(str(clip.path))
+    images = 0
+    for time_s in times_s:
+        capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * time_s)
+        is_read, picture = capture.read()
+        if is_read:
+            model.encode_images([Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))])
+            images += 1
+    capture.release()
+    return images
+
+
+def _warm(model: Model) -> Model:
+    """The model, after the first batch, which takes longer than any other."""
+    model.encode_images([Image.new("RGB", (256, 256))] * BATCH_SIZE)
+    return model

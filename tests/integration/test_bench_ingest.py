@@ -1,0 +1,51 @@
+"""The benchmark of the ingest, at a size of seconds: all is measured, and held to its limit."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from bench import ingest
+from bench.clips import clips
+from bench.measuring import Counts, Ready, Run, run
+from bench.random_weights import Weighted
+from workers.model import TINY
+
+
+def run_here(pipeline: Any, *arguments: Any) -> Run:
+    """Runs a pipeline without a process of its own, which would load all libraries anew."""
+    return Run(1.0, 1.0, 1.0, pipeline(lambda: None, *arguments))
+
+
+def test_all_is_measured(tmp_path: Path) -> None:
+    rows: list[str] = []
+
+    found = clips(None, tmp_path, most=2)
+    ratios = ingest.report(found, Weighted(TINY, tmp_path), rows.append, run_here)
+
+    assert len(found) == 2
+    assert [row.split(" | ")[0] for row in rows if row.startswith("| SceneQL")] == [
+        "| SceneQL, scenes:3",
+        "| SceneQL, every:1s",
+        "| SceneQL, keyframes",
+    ]
+    assert len(ratios) == 6
+    assert all(ratio.value > 0 for ratio in ratios)
+
+
+def take_memory(ready: Ready, megabytes: int) -> Counts:
+    ready()
+    held = os.urandom(megabytes * 2**20)
+    end = os.times().elapsed + 3
+    while os.times().elapsed < end:
+        sum(range(1000))
+    return Counts(images=len(held) // 2**20)
+
+
+def test_a_pipeline_is_measured_in_a_process_of_its_own() -> None:
+    small = run(take_memory, 1)
+    large = run(take_memory, 200)
+
+    assert large.counts.images == 200
+    assert 1 <= large.seconds < 60
+    assert 0 < large.cpu_s <= 2 * large.seconds
+    assert large.peak_mb - small.peak_mb > 150

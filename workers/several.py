@@ -1,0 +1,54 @@
+"""Indexes many files, several at a time, so that no core waits while a file begins or ends."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event
+
+from workers.analysis import Progress
+from workers.ingest import Ingester, Outcome
+from workers.progress import Display
+
+
+class StoppedError(Exception):
+    """Another file ended the whole ingest, or somebody did; this one is taken up the next time."""
+
+
+def ingest_files(
+    ingesters: Sequence[Ingester], paths: Sequence[Path], shown: Display
+) -> Iterator[Outcome]:
+    """Index files, as many at a time as there are ingesters, and tell of each as it is done.
+
+    What ends one of them other than by an outcome, such as a database that is gone, ends all: the
+    others stop at their next frame, and leave nothing behind.
+    """
+    free: SimpleQueue[Ingester] = SimpleQueue()
+    for ingester in ingesters:
+        free.put(ingester)
+    stop = Event()
+
+    def ingest(path: Path) -> Outcome:
+        file = shown.start_file(path.name)
+
+        def on_progress(progress: Progress) -> None:
+            if stop.is_set():
+                raise StoppedError
+            file.show_frames(progress)
+
+        ingester = free.get()
+        try:
+            outcome = ingester.ingest(path, on_progress)
+        finally:
+            free.put(ingester)
+        file.end(outcome)
+        return outcome
+
+    with ThreadPoolExecutor(len(ingesters), thread_name_prefix="ingest") as threads:
+        try:
+            for done in as_completed([threads.submit(ingest, path) for path in paths]):
+                yield done.result()
+        except BaseException:
+            stop.set()
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
