@@ -15,6 +15,7 @@ from bench.clips import Clip, clips
 from bench.machine import header
 from bench.measuring import Run, run
 from bench.random_weights import Weighted
+from bench.ratios import Ratio, write_ratios
 from workers.model import DEFAULT, ModelId
 
 CLIPS = "SCENEQL_TEST_MEDIA"
@@ -34,19 +35,6 @@ class Parts:
         """How long it would take if all cores did nothing else, all the time."""
         detection_cpu_s = self.detection.counts.detection_cpu_s
         return (self.decoding.cpu_s + detection_cpu_s + self.model.cpu_s) / (os.cpu_count() or 1)
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """A figure that is held against a limit."""
-
-    what: str
-    value: float
-    at_least: float
-
-    def line(self) -> str:
-        verdict = "met" if self.value >= self.at_least else "missed"
-        return f"| {self.what} | {self.value:.2f} | {self.at_least:.2f} | {verdict} |"
 
 
 def report(
@@ -94,9 +82,7 @@ def report(
         _times_as_quick("detect, seek, one by one", seeking, scenes, 2.5),
         _times_as_quick("seek to each second", by_second, every, 4.5),
     ]
-    write("\n| what | value | at least | |\n| --- | ---: | ---: | --- |")
-    for ratio in ratios:
-        write(ratio.line())
+    write_ratios(ratios, write)
     return ratios
 
 

@@ -1,0 +1,154 @@
+"""Other engines that find the nearest of many vectors, in one shape, to be measured side by side.
+
+All but numpy are packages of the extra `bench`. Graphs are built and searched with the numbers that
+our own index and database have.
+"""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+K = 10
+NEIGHBOURS = 16
+CANDIDATES_OF_BUILD = 200
+CANDIDATES = 100
+_ROWS_AT_ONCE = 10_000
+
+Matrix = NDArray[np.float32]
+
+
+class Engine(Protocol):
+    """Holds unit vectors (n, dim) and finds those with the highest inner product."""
+
+    name: str
+
+    def build(self, vectors: Matrix) -> None: ...
+
+    def size_bytes(self) -> int: ...
+
+    def ask(self, vector: Matrix) -> list[int]:
+        """The row numbers of the K nearest, nearest first."""
+
+
+class Numpy:
+    """All inner products, one after the other: exact."""
+
+    name = "numpy, exact"
+
+    def __init__(self, _folder: Path) -> None:
+        self._vectors: Matrix = np.empty((0, 0), np.float32)
+
+    def build(self, vectors: Matrix) -> None:
+        self._vectors = vectors
+
+    def size_bytes(self) -> int:
+        return self._vectors.nbytes
+
+    def ask(self, vector: Matrix) -> list[int]:
+        similarities = self._vectors @ vector
+        best = np.argpartition(-similarities, K)[:K]
+        return [int(row) for row in best[np.argsort(-similarities[best])]]
+
+
+class Faiss:
+    """faiss' HNSW in this process's memory."""
+
+    name = "faiss, HNSW"
+    package = "faiss"
+
+    def __init__(self, _folder: Path) -> None:
+        self._index: Any = None
+
+    def build(self, vectors: Matrix) -> None:
+        import faiss
+
+        self._index = faiss.IndexHNSWFlat(vectors.shape[1], NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
+        self._index.hnsw.efConstruction = CANDIDATES_OF_BUILD
+        self._index.hnsw.efSearch = CANDIDATES
+        self._index.add(vectors)
+
+    def size_bytes(self) -> int:
+        import faiss
+
+        return int(faiss.serialize_index(self._index).nbytes)
+
+    def ask(self, vector: Matrix) -> list[int]:
+        _, rows = self._index.search(vector[None], K)
+        return [int(row) for row in rows[0]]
+
+
+class SqliteVec:
+    """sqlite-vec, which measures every vector; by apsw, since not every Python loads extensions."""
+
+    name = "sqlite-vec"
+    package = "sqlite_vec"
+
+    def __init__(self, folder: Path) -> None:
+        import apsw
+        import sqlite_vec
+
+        self._path = folder / "vectors.sqlite"
+        self._database = apsw.Connection(str(self._path))
+        self._database.enable_load_extension(True)
+        self._database.load_extension(sqlite_vec.loadable_path())
+
+    def build(self, vectors: Matrix) -> None:
+        dim = vectors.shape[1]
+        self._database.execute(
+            f"CREATE VIRTUAL TABLE vectors USING vec0(v float[{dim}] distance_metric=cosine)"
+        )
+        with self._database:
+            self._database.executemany(
+                "INSERT INTO vectors (rowid, v) VALUES (?, ?)",
+                ((row, vector.tobytes()) for row, vector in enumerate(vectors)),
+            )
+
+    def size_bytes(self) -> int:
+        return self._path.stat().st_size
+
+    def ask(self, vector: Matrix) -> list[int]:
+        found = self._database.execute(
+            "SELECT rowid FROM vectors WHERE v MATCH ? AND k = ? ORDER BY distance",
+            (vector.tobytes(), K),
+        )
+        return [int(row) for (row,) in found]
+
+
+class MilvusLite:
+    """Milvus Lite, a file of its own, with the index that it chooses by itself."""
+
+    name = "Milvus Lite"
+    package = "milvus_lite"
+
+    def __init__(self, folder: Path) -> None:
+        from pymilvus import MilvusClient
+
+        self._path = folder / "vectors.milvus.db"
+        self._client = MilvusClient(str(self._path))
+
+    def build(self, vectors: Matrix) -> None:
+        self._client.create_collection(
+            "vectors", dimension=vectors.shape[1], metric_type="COSINE", auto_id=False
+        )
+        for start in range(0, len(vectors), _ROWS_AT_ONCE):
+            rows = enumerate(vectors[start : start + _ROWS_AT_ONCE], start)
+            self._client.insert("vectors", [{"id": n, "vector": v} for n, v in rows])
+
+    def size_bytes(self) -> int:
+        if self._path.is_file():
+            return self._path.stat().st_size
+        return sum(file.stat().st_size for file in self._path.rglob("*") if file.is_file())
+
+    def ask(self, vector: Matrix) -> list[int]:
+        [found] = self._client.search("vectors", data=[vector], limit=K)
+        return [int(hit["id"]) for hit in found]
+
+
+def installed() -> list[Callable[[Path], Engine]]:
+    """The engines whose packages are there; each is made with a folder of its own."""
+    others = [engine for engine in (Faiss, SqliteVec, MilvusLite) if find_spec(engine.package)]
+    return [Numpy, *others]

@@ -1,0 +1,161 @@
+"""Search: `python -m bench.search --frames 100000` asks the same of SceneQL and of other engines.
+
+All hold the same drawn vectors and find the ten nearest, one question after the other. A hit is
+right if its similarity is not below the exact tenth. The library is kept under --home and used
+again.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from pgvector import HalfVector
+from pgvector.psycopg import register_vector
+
+from app.config import Settings
+from app.db import address_of, get_engine
+from app.migrate import upgrade
+from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, store
+from bench.engines import Engine, K, Matrix, installed
+from bench.machine import header
+from bench.ratios import Ratio, write_ratios
+
+_ROUNDING = 1e-3
+"""Ours are stored in half precision, so equal similarities may differ by this much."""
+
+_WARM_UP = 5
+
+_BY_HAND = (
+    "SELECT v.id, f.frame_no FROM frame_embeddings e "
+    "JOIN videos v ON v.id = e.video_id AND v.path IS NOT NULL AND v.status = 'indexed' "
+    "JOIN frames f ON f.video_id = e.video_id AND f.frame_no = e.frame_no "
+    "WHERE e.model_id = 1 ORDER BY e.embedding::halfvec(512) <=> %(vector)s LIMIT %(k)s"
+)
+BY_HAND = "pgvector, the query written by hand"
+FUNCTION = "search_vector(), ORDER BY distance LIMIT 10"
+QUERIES = {
+    BY_HAND: _BY_HAND,
+    FUNCTION: (
+        "SELECT video_id, frame_no FROM search_vector(%(vector)s) ORDER BY distance LIMIT %(k)s"
+    ),
+    "rank_frames()": "SELECT video_id, frame_no FROM rank_frames(%(vector)s, %(k)s)",
+}
+Ask = Callable[[Matrix], Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How well and how quickly an engine answers."""
+
+    recall: float
+    p50_ms: float
+    p99_ms: float
+
+
+def report(
+    address: str, drawn: Drawn, questions: int, write: Callable[[str], None]
+) -> dict[str, Figures]:
+    """Measure every way to ask, write a row for each as it is done, and the ratios at the end."""
+    vectors = np.concatenate([part.astype(np.float32) for part in drawn.vectors()])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    asked = drawn.questions(questions)
+    tenths = [float(np.partition(vectors @ question, -K)[-K]) for question in asked]
+    found: dict[str, Figures] = {}
+
+    def measure(asks: dict[str, Ask], build_s: float, size_bytes: int) -> None:
+        for name, figures in _measure(asks, vectors, asked, tenths).items():
+            found[name] = figures
+            write(
+                f"| {name} | {figures.recall:.3f} | {figures.p50_ms:.1f} | {figures.p99_ms:.1f} "
+                f"| {build_s:.0f} | {size_bytes / 2**20:.0f} |"
+            )
+
+    write("| engine | recall@10 | p50, ms | p99, ms | build, s | index, MB |")
+    write("| --- | ---: | ---: | ---: | ---: | ---: |")
+    with psycopg.connect(address, autocommit=True) as connection:
+        register_vector(connection)
+        build_s, size_bytes = _rebuilt(connection)
+        asks: dict[str, Ask] = {
+            name: partial(_ask, connection, query) for name, query in QUERIES.items()
+        }
+        measure(asks, build_s, size_bytes)
+    for make in installed():
+        with tempfile.TemporaryDirectory(prefix="bench-search-") as folder:
+            engine: Engine = make(Path(folder))
+            started = time.perf_counter()
+            engine.build(vectors)
+            build_s = time.perf_counter() - started
+            measure({engine.name: engine.ask}, build_s, engine.size_bytes())
+    share = found[FUNCTION].p50_ms / found[BY_HAND].p50_ms
+    against = "search_vector() against the query by hand, p50"
+    write_ratios([Ratio(against, share, 1.1, "at most")], write)
+    return found
+
+
+def _rebuilt(connection: psycopg.Connection) -> tuple[float, int]:
+    """How long it takes to build the index anew, in seconds, and its size in bytes."""
+    index = "frame_embeddings_1_hnsw_idx"
+    started = time.perf_counter()
+    connection.execute(f"REINDEX INDEX {index}")
+    build_s = time.perf_counter() - started
+    row = connection.execute("SELECT pg_relation_size(%s::regclass)", [index]).fetchone()
+    assert row is not None
+    return build_s, int(row[0])
+
+
+def _ask(connection: psycopg.Connection, query: str, vector: Matrix) -> list[int]:
+    parameters = {"vector": HalfVector(vector), "k": K}
+    rows = connection.execute(query, parameters).fetchall()
+    return [(video_id - 1) * FRAMES_PER_VIDEO + frame_no for video_id, frame_no in rows]
+
+
+def _measure(
+    asks: dict[str, Ask],
+    vectors: Matrix,
+    questions: NDArray[np.float32],
+    tenths: Sequence[float],
+) -> dict[str, Figures]:
+    """Put each question to all in turn, so that what else the machine does hits them alike."""
+    warm_up = min(_WARM_UP, len(questions))
+    right = dict.fromkeys(asks, 0)
+    seconds: dict[str, list[float]] = {name: [] for name in asks}
+    for number in [*range(warm_up), *range(len(questions))]:
+        for name, ask in asks.items():
+            started = time.perf_counter()
+            rows = ask(questions[number])
+            seconds[name].append(time.perf_counter() - started)
+            if len(seconds[name]) > warm_up:
+                nearest = vectors[list(rows)] @ questions[number]
+                right[name] += int(np.sum(nearest >= tenths[number] - _ROUNDING))
+    figures = {}
+    for name in asks:
+        p50, p99 = np.percentile(1000 * np.array(seconds[name][-len(questions) :]), [50, 99])
+        figures[name] = Figures(right[name] / (K * len(questions)), float(p50), float(p99))
+    return figures
+
+
+def main() -> None:
+    """Print the table for a library of some size."""
+    parser = argparse.ArgumentParser(description="Searches beside other engines.")
+    parser.add_argument("--frames", type=int, default=100_000)
+    parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--home", type=Path, help="default: var/bench-FRAMES")
+    given = parser.parse_args()
+    home = given.home or Path(f"var/bench-{given.frames}")
+    engine = get_engine(Settings(home=home.resolve(), database_url=None))
+    upgrade(engine)
+    drawn = draw(given.frames)
+    store(engine, drawn)
+    print(f"{header()}\n\n{given.frames:,} vectors, {given.questions} questions\n", flush=True)
+    report(address_of(engine), drawn, given.questions, lambda line: print(line, flush=True))
+
+
+if __name__ == "__main__":
+    main()

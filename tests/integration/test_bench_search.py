@@ -1,0 +1,24 @@
+"""The benchmark of the search, at a size of seconds: all ways to ask find the same."""
+
+import pytest
+from sqlalchemy import Engine
+
+from app.db import address_of
+from bench.drawn import FRAMES_PER_VIDEO, draw, store
+from bench.engines import Numpy, installed
+from bench.search import QUERIES, report
+
+
+def test_every_engine_finds_the_nearest(engine: Engine) -> None:
+    drawn = draw(30 * FRAMES_PER_VIDEO)
+    store(engine, drawn)
+    rows: list[str] = []
+
+    found = report(address_of(engine), drawn, 10, rows.append)
+
+    assert list(found)[: len(QUERIES) + 1] == [*QUERIES, Numpy.name]
+    assert len(found) == len(QUERIES) + len(installed())
+    assert [row.split(" | ")[0] for row in rows[2:-2]] == [f"| {name}" for name in found]
+    assert found[Numpy.name].recall == 1
+    recalls = {name: figures.recall for name, figures in found.items()}
+    assert recalls == pytest.approx(dict.fromkeys(recalls, 1), abs=0.05)
