@@ -59,18 +59,6 @@ def create_app(engine: Engine | None = None, settings: Settings | None = None) -
     health.count_requests(flask, engine)
     security.protect(flask, settings)
     errors.register(flask)
-    for part in (
-        library,
-        changes,
-        uploading,
-        pages,
-        watch,
-        api,
-        media,
-        health,
-        login,
-        docs,
-        styles,
-    ):
+    for part in PARTS:
         flask.register_blueprint(part.blueprint)
     return flask
