@@ -4,13 +4,16 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
 from sqlalchemy import Engine, text
 
-from app.db import address_of
+from app.config import Settings
+from app.db import address_of, get_engine
+from app.migrate import upgrade
 
 DIM = 512
 LATENT = 48
@@ -59,6 +62,15 @@ def draw(frames: int) -> Drawn:
         random.standard_normal((LATENT, DIM), dtype=np.float32),
         random.standard_normal((videos, LATENT), dtype=np.float32),
     )
+
+
+def open_library(frames: int, home: Path) -> tuple[Engine, Drawn]:
+    """The library of this many frames in the database under `home`, filled if it was not before."""
+    engine = get_engine(Settings(home=home.resolve(), database_url=None))
+    upgrade(engine)
+    drawn = draw(frames)
+    store(engine, drawn)
+    return engine, drawn
 
 
 def store(engine: Engine, drawn: Drawn) -> None:

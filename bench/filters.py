@@ -22,10 +22,8 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 
-from app.config import Settings
-from app.db import address_of, get_engine
-from app.migrate import upgrade
-from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, rebuild_index, store
+from app.db import address_of
+from bench.drawn import FRAMES_PER_VIDEO, Drawn, open_library, rebuild_index
 
 K = 10
 SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
@@ -207,10 +205,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="default: var/bench-FRAMES")
     arguments = parser.parse_args()
     home = arguments.home or Path(f"var/bench-{arguments.frames}")
-    engine = get_engine(Settings(home=home.resolve(), database_url=None))
-    upgrade(engine)
-    drawn = draw(arguments.frames)
-    store(engine, drawn)
+    engine, drawn = open_library(arguments.frames, home)
     if arguments.ef_construction:
         rebuild_index(engine, arguments.ef_construction)
     with psycopg.connect(address_of(engine), autocommit=True) as connection:

@@ -61,10 +61,8 @@ def report(
     table.row("tutorial: detect, seek, one by one", seeking)
     every = run(pipelines.sceneql, found, f"every:{EVERY_S}s", weighted)
     table.row(f"SceneQL, every:{EVERY_S}s", every)
-    table.row(
-        "the model alone, on as many pictures",
-        of_every := run(pipelines.embed, every.counts.images, weighted),
-    )
+    of_every = run(pipelines.embed, every.counts.images, weighted)
+    table.row("the model alone, on as many pictures", of_every)
     by_second = run(pipelines.seek_every_second, found, weighted)
     table.row("tutorial: seek to each second, one by one", by_second)
     key_decoding = table.row("decode key frames alone", run(pipelines.decode, found, True))

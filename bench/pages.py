@@ -23,10 +23,8 @@ from pgvector import HalfVector
 from sqlalchemy import Engine, text
 
 from app.config import Settings
-from app.db import get_engine
-from app.migrate import upgrade
 from app.web import create_app
-from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, store
+from bench.drawn import FRAMES_PER_VIDEO, Drawn, open_library
 
 QUESTIONS = 200
 THUMBNAIL_BYTES = 8_000
@@ -201,10 +199,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=60, help="How often each page is asked for.")
     parser.add_argument("--page", default="", help="Only the pages whose name has this text.")
     given = parser.parse_args()
-    engine = get_engine(Settings(home=given.home, database_url=None))
-    upgrade(engine)
-    drawn = draw(given.frames)
-    store(engine, drawn)
+    engine, drawn = open_library(given.frames, given.home)
     furnish(engine, drawn)
     print(f"\n{platform.processor() or platform.machine()}, {given.frames:,} frames\n")
     report(engine, drawn.videos, given.times, given.page, print)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from io import StringIO
 from pathlib import Path
@@ -95,31 +96,12 @@ def embed(ready: Ready, images: int, weighted: Weighted) -> Counts:
 
 def detect_then_seek(ready: Ready, clips: list[Clip], weighted: Weighted) -> Counts:
     """The usual tutorial: detect scenes, then seek to three frames of each and embed one by one."""
-    model = _warm(weighted.load("fp32"))
-    ready()
-    began_s, first_s, images = time.perf_counter(), None, 0
-    for clip in clips:
-        # Without a cut the list is empty, and the whole clip is the scene.
-        scenes = [(a.seconds, b.seconds) for a, b in detect(str(clip.path), AdaptiveDetector())]
-        times = [
-            start_s + (part + 0.5) * (end_s - start_s) / _SAMPLES_PER_SCENE
-            for start_s, end_s in scenes or [(0.0, clip.duration_s)]
-            for part in range(_SAMPLES_PER_SCENE)
-        ]
-        images += _seek_and_embed(model, clip, times)
-        first_s = first_s or time.perf_counter() - began_s
-    return Counts(images=images, first_s=first_s)
+    return _seek_and_embed(ready, clips, weighted, _times_of_scenes)
 
 
 def seek_every_second(ready: Ready, clips: list[Clip], weighted: Weighted) -> Counts:
     """The other tutorial: seek to a frame for each second and embed one by one."""
-    model = _warm(weighted.load("fp32"))
-    ready()
-    began_s, first_s, images = time.perf_counter(), None, 0
-    for clip in clips:
-        images += _seek_and_embed(model, clip, [float(s) for s in range(int(clip.duration_s) + 1)])
-        first_s = first_s or time.perf_counter() - began_s
-    return Counts(images=images, first_s=first_s)
+    return _seek_and_embed(ready, clips, weighted, _seconds)
 
 
 def sceneql(ready: Ready, clips: list[Clip], sampling: str, weighted: Weighted) -> Counts:
@@ -172,17 +154,38 @@ def _ingest(
     return Counts(images=images, first_s=first_s)
 
 
-def _seek_and_embed(model: Model, clip: Clip, times_s: list[float]) -> int:
-    capture = cv2.VideoCapture(str(clip.path))
-    images = 0
-    for time_s in times_s:
-        capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * time_s)
-        is_read, picture = capture.read()
-        if is_read:
-            model.encode_images([Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))])
-            images += 1
-    capture.release()
-    return images
+def _seek_and_embed(
+    ready: Ready, clips: list[Clip], weighted: Weighted, times_of: Callable[[Clip], list[float]]
+) -> Counts:
+    model = _warm(weighted.load("fp32"))
+    ready()
+    began_s, first_s, images = time.perf_counter(), None, 0
+    for clip in clips:
+        times_s = times_of(clip)
+        capture = cv2.VideoCapture(str(clip.path))
+        for time_s in times_s:
+            capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * time_s)
+            is_read, picture = capture.read()
+            if is_read:
+                model.encode_images([Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))])
+                images += 1
+        capture.release()
+        first_s = first_s or time.perf_counter() - began_s
+    return Counts(images=images, first_s=first_s)
+
+
+def _times_of_scenes(clip: Clip) -> list[float]:
+    scenes = [(a.seconds, b.seconds) for a, b in detect(str(clip.path), AdaptiveDetector())]
+    return [
+        start_s + (part + 0.5) * (end_s - start_s) / _SAMPLES_PER_SCENE
+        # Without a cut the list is empty, and the whole clip is the scene.
+        for start_s, end_s in scenes or [(0.0, clip.duration_s)]
+        for part in range(_SAMPLES_PER_SCENE)
+    ]
+
+
+def _seconds(clip: Clip) -> list[float]:
+    return [float(second) for second in range(int(clip.duration_s) + 1)]
 
 
 def _warm(model: Model) -> Model:

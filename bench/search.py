@@ -19,10 +19,8 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 
-from app.config import Settings
-from app.db import address_of, get_engine
-from app.migrate import upgrade
-from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, store
+from app.db import address_of
+from bench.drawn import FRAMES_PER_VIDEO, Drawn, open_library
 from bench.engines import Engine, K, Matrix, installed
 from bench.machine import header
 from bench.ratios import Ratio, write_ratios
@@ -149,10 +147,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="default: var/bench-FRAMES")
     given = parser.parse_args()
     home = given.home or Path(f"var/bench-{given.frames}")
-    engine = get_engine(Settings(home=home.resolve(), database_url=None))
-    upgrade(engine)
-    drawn = draw(given.frames)
-    store(engine, drawn)
+    engine, drawn = open_library(given.frames, home)
     print(f"{header()}\n\n{given.frames:,} vectors, {given.questions} questions\n", flush=True)
     report(address_of(engine), drawn, given.questions, lambda line: print(line, flush=True))
 
