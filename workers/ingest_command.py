@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -113,7 +113,8 @@ def _ingest_files(
             for decoder in decoders
         ]
         shown = stack.enter_context(display(len(files), console))
-        for outcome in ingest_files(ingesters, files, shown):
+        # Closed before the decoders are: those of files under way must not be taken for crashed.
+        for outcome in stack.enter_context(closing(ingest_files(ingesters, files, shown))):
             summary.add(outcome)
 
 

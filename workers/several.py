@@ -1,6 +1,6 @@
 """Indexes many files, several at a time, so that no core waits while a file begins or ends."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from queue import SimpleQueue
@@ -17,7 +17,7 @@ class StoppedError(Exception):
 
 def ingest_files(
     ingesters: Sequence[Ingester], paths: Sequence[Path], shown: Display
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Index files, as many at a time as there are ingesters, and tell of each as it is done.
 
     What ends one of them other than by an outcome, such as a database that is gone, ends all: the

@@ -79,3 +79,27 @@ def test_what_ends_one_file_ends_all_at_their_next_frame(shown: Display) -> None
 
     assert FILES[0] in stopped
     assert set(begun) <= set(FILES[:3])
+
+
+def test_whoever_stops_listening_stops_the_files_that_are_being_read(shown: Display) -> None:
+    stopped: list[Path] = []
+    is_reading = threading.Event()
+
+    def read(path: Path, on_progress: Callable[[Progress], None]) -> None:
+        if path == FILES[0]:
+            assert is_reading.wait(TIMEOUT_S)
+            return
+        try:
+            while True:
+                on_progress(Progress(1, 2))
+                is_reading.set()
+        except StoppedError:
+            stopped.append(path)
+            raise
+
+    outcomes = ingest_files([Stub(read), Stub(read)], FILES, shown)  # type: ignore[list-item]
+    assert next(outcomes).path == FILES[0]
+    outcomes.close()
+
+    assert FILES[1] in stopped
+    assert set(stopped) <= set(FILES[1:3])
