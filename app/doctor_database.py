@@ -17,8 +17,10 @@ from app.migrate import (
     database_settings,
 )
 from app.queue import INGEST_QUEUE, SCAN_QUEUE, queues_served
+from app.vector_index import vector_indexes
 
 UPGRADE = "run: sceneql db upgrade"
+REINDEX = "run: sceneql reindex"
 CLOCK_LATE_S = 5.0
 
 
@@ -105,38 +107,25 @@ def index(connection: Connection) -> Iterator[Finding]:
     if model_id is None:
         yield ok("index", "none yet; it comes with the first model")
         return
-    name = f"frame_embeddings_{model_id}_hnsw_idx"
-    found = connection.execute(
-        text(
-            "SELECT i.indisvalid, pg_relation_size(i.indexrelid), "
-            "pg_size_bytes(current_setting('shared_buffers')), "
-            "pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
-            "JOIN pg_am m ON m.oid = c.relam "
-            "WHERE i.indrelid = to_regclass(:table) AND m.amname = 'hnsw' "
-            "ORDER BY i.indisvalid DESC LIMIT 1"
-        ),
-        {"table": f"frame_embeddings_{model_id}"},
-    ).one_or_none()
-    if found is None:
-        dim = connection.execute(text("SELECT dim FROM embedding_models WHERE active")).scalar_one()
-        yield wrong(
-            "index",
-            f"the vectors of model {model_id} have no index: every search reads all of them",
-            f"run in the database: CREATE INDEX {name} ON frame_embeddings_{model_id} "
-            f"USING hnsw ((embedding::halfvec({dim})) halfvec_cosine_ops)",
-        )
+    found = sorted(vector_indexes(connection, model_id), key=lambda one: not one.is_valid)
+    if not found:
+        what = f"the vectors of model {model_id} have no index: every search reads all of them"
+        yield wrong("index", what, REINDEX)
         return
-    is_valid, size_bytes, buffers_bytes, _ = found
-    size = f"{size_bytes / 2**20:,.0f} MiB"
-    if not is_valid:
-        yield wrong("index", "it was left half built", f"run in the database: REINDEX INDEX {name}")
-    elif size_bytes > psutil.virtual_memory().total // 2:
-        cure = "give the server more memory, or take a model with fewer dimensions"
-        yield warning("index", f"{size} is more than half of this machine's memory", cure)
-    elif size_bytes > buffers_bytes:
+    index = found[0]
+    buffers_bytes = connection.execute(
+        text("SELECT pg_size_bytes(current_setting('shared_buffers'))")
+    ).scalar_one()
+    size = f"{index.kind}, {index.size_bytes / 2**20:,.0f} MiB"
+    if not index.is_valid:
+        yield wrong("index", "it was left half built", REINDEX)
+    elif index.size_bytes > psutil.virtual_memory().total // 2:
+        cure = f"give the server more memory, or {REINDEX}"
+        yield warning("index", f"{size}, is more than half of this machine's memory", cure)
+    elif index.size_bytes > buffers_bytes:
         yield warning(
             "index",
-            f"{size} do not fit into shared_buffers ({buffers_bytes / 2**20:,.0f} MiB)",
+            f"{size}, does not fit into shared_buffers ({buffers_bytes / 2**20:,.0f} MiB)",
             "raise shared_buffers if searches are slow: ALTER SYSTEM SET shared_buffers = ...",
         )
     else:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from psycopg.errors import DeadlockDetected, LockNotAvailable
@@ -58,7 +59,7 @@ def patiently(
         try:
             with engine.begin() as connection:
                 set_lock_timeout(connection, lock_timeout_s)
-                with _watched(engine, connection, holders):
+                with watched(engine, connection, LOOK_EVERY_S, partial(_keep_holders, holders)):
                     return change(connection)
         except OperationalError as error:
             if not isinstance(error.orig, LockNotAvailable | DeadlockDetected):
@@ -81,20 +82,33 @@ def set_lock_timeout(connection: Connection, seconds: float) -> None:
     )
 
 
+def _keep_holders(holders: list[str], watcher: Connection, pid: int) -> None:
+    """Keeps for whom a process waits, which nobody can tell afterwards."""
+    if found := watcher.execute(HOLDERS, {"pid": pid}).scalars().all():
+        holders[:] = found
+
+
 @contextmanager
-def _watched(engine: Engine, connection: Connection, holders: list[str]) -> Iterator[None]:
-    """Keeps in `holders` for whom the connection waits, which nobody can tell afterwards."""
+def watched(
+    engine: Engine,
+    connection: Connection,
+    every_s: float,
+    look: Callable[[Connection, int], None],
+) -> Iterator[None]:
+    """Looks again and again at what a connection does, which is busy with a statement meanwhile.
+
+    `look` gets another connection, in autocommit, and the process id of the one that is watched.
+    """
     pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     done = threading.Event()
 
     def watch() -> None:
         with engine.connect() as watcher:
             watcher = watcher.execution_options(isolation_level="AUTOCOMMIT")
-            while not done.wait(LOOK_EVERY_S):
-                if found := watcher.execute(HOLDERS, {"pid": pid}).scalars().all():
-                    holders[:] = found
+            while not done.wait(every_s):
+                look(watcher, pid)
 
-    thread = threading.Thread(target=watch, name="lock watcher", daemon=True)
+    thread = threading.Thread(target=watch, name="watcher", daemon=True)
     thread.start()
     try:
         yield

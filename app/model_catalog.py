@@ -64,6 +64,11 @@ def models(connection: Connection) -> list[ModelRow]:
     return [ModelRow(*row) for row in rows]
 
 
+def searched_model(connection: Connection) -> ModelRow | None:
+    """The model that searches use; None in an index without any."""
+    return next((model for model in models(connection) if model.active), None)
+
+
 def find_model(connection: Connection, name: str) -> ModelRow:
     """The model of the index that is called NAME/PRETRAINED, or NAME; raises BadRequestError."""
     known = models(connection)

@@ -56,6 +56,12 @@ class Video(Base):
         Index("videos_words_idx", "words", postgresql_using="gin"),
         Index("videos_collection_idx", "collection"),
         Index("videos_sampled_hash_idx", "sampled_hash"),
+        # Searches ask whether there are any.
+        Index(
+            "videos_hidden_idx",
+            "id",
+            postgresql_where=text("frame_count > 0 AND (path IS NULL OR status <> 'indexed')"),
+        ),
         {"comment": "One row per video content, however many files hold it."},
     )
 

@@ -3,6 +3,8 @@
 -- where the filter holds few frames, all of them are measured, which is exact and quicker. A filter
 -- that holds much serves the index well unless it leaves out just what is near to the vector, which
 -- a sample of the library tells. Where the index yields too few rows, the exact scan finishes.
+-- Two kinds of index serve: one over the vectors, and, for libraries whose vectors do not fit into
+-- memory, one over their signs, of which more candidates are read than asked for and measured.
 -- The statements name the model and its dimensions as literals, as the view moments does, and for
 -- the same reason: only so is the partition pruned and its index matched.
 CREATE OR REPLACE FUNCTION nearest_frames(
@@ -22,8 +24,13 @@ DECLARE
     -- Of the sample's frames nearest to the vector, how many the filter has to hold for the index.
     nearby CONSTANT integer := 50;
     least_held CONSTANT integer := 13;
+    -- Of an index over signs, how many candidates are read, and how many for each row asked for.
+    least_candidates CONSTANT integer := 1000;
+    candidates_each CONSTANT integer := 4;
     model record;
-    held bigint;
+    frames integer;
+    held bigint := 0;
+    by_signs boolean;
     visible bigint[];
     source text;
     ef_search text;
@@ -39,9 +46,15 @@ BEGIN
     END IF;
     IF within IS NULL THEN
         exact_up_to := least(exact_up_to, 20000);
-        SELECT coalesce(sum(v.frame_count), 0) INTO held
-        FROM videos v
-        WHERE v.path IS NOT NULL AND v.status = 'indexed' AND v.id IS DISTINCT FROM except_video;
+        -- Counted only as far as it matters, since a library may hold a hundred thousand videos.
+        FOR frames IN
+            SELECT v.frame_count FROM videos v
+            WHERE v.frame_count > 0 AND v.path IS NOT NULL AND v.status = 'indexed'
+                AND v.id IS DISTINCT FROM except_video
+        LOOP
+            held := held + frames;
+            EXIT WHEN held > exact_up_to AND held > n;
+        END LOOP;
         source := format(
             'FROM frame_embeddings e JOIN videos v ON v.id = e.video_id '
             'WHERE e.model_id = %s AND v.path IS NOT NULL AND v.status = ''indexed'' '
@@ -75,11 +88,19 @@ BEGIN
         PERFORM set_config('hnsw.ef_search', '1000', true);
         -- The order is put right below, so the scan need not keep it.
         PERFORM set_config('hnsw.iterative_scan', 'relaxed_order', true);
+        by_signs := coalesce((
+            SELECT i.indisvalid FROM pg_index i
+            WHERE i.indexrelid = to_regclass(format('frame_embeddings_%s_binary_idx', model.id))), false);
         EXECUTE format(
             'SELECT array_agg(near.video_id), array_agg(near.frame_no), array_agg(near.distance) '
             'FROM (SELECT e.video_id, e.frame_no, e.embedding::halfvec(%1$s) <=> $1 AS distance '
-            '%2$s ORDER BY distance LIMIT $3) AS near', model.dim, source)
-            INTO video_ids, frame_nos, distances USING vector, visible, n, except_video;
+            '%2$s ORDER BY %3$s LIMIT $3) AS near', model.dim, source,
+            CASE WHEN by_signs THEN format(
+                'binary_quantize(e.embedding::halfvec(%1$s))::bit(%1$s) '
+                '<~> binary_quantize($1::halfvec(%1$s))::bit(%1$s)', model.dim) ELSE 'distance' END)
+            INTO video_ids, frame_nos, distances
+            USING vector, visible, CASE WHEN by_signs
+                THEN greatest(least_candidates, candidates_each * n::bigint) ELSE n END, except_video;
         PERFORM set_config('hnsw.ef_search', ef_search, true);
         PERFORM set_config('hnsw.iterative_scan', iterative_scan, true);
         IF cardinality(distances) >= least(n, held) THEN

@@ -1,12 +1,15 @@
 -- Purpose: the one way to write a question. It runs with its owner's rights, so that an analyst who
--- may write nothing may still ask, and ask again after an error.
+-- may write nothing may still ask, and ask again after an error. What was answered and asked today
+-- is read only: to note each time anew would have every search wait for the disk.
 CREATE OR REPLACE FUNCTION request_embedding(kind text, payload bytea) RETURNS uuid
     LANGUAGE plpgsql
     SECURITY DEFINER
     SET search_path = public, pg_temp
 AS $$
 DECLARE
+    renew_after CONSTANT interval := '1 day';
     request query_embeddings;
+    asked_key text;
     active_id smallint := (SELECT m.id FROM embedding_models m WHERE m.active);
 BEGIN
     IF active_id IS NULL THEN
@@ -24,9 +27,15 @@ BEGIN
         RAISE EXCEPTION 'a picture has 1 byte to 20 MiB, not % bytes', length(payload)
             USING ERRCODE = 'SQ002';
     END IF;
+    asked_key := encode(sha256(request_embedding.payload), 'hex');
+    SELECT q.* INTO request FROM query_embeddings q
+    WHERE q.model_id = active_id AND q.kind = request_embedding.kind AND q.key = asked_key
+        AND q.answered_at IS NOT NULL AND q.error IS NULL AND q.requested_at > now() - renew_after;
+    IF FOUND THEN
+        RETURN request.id;
+    END IF;
     INSERT INTO query_embeddings AS q (model_id, kind, key, payload)
-    VALUES (active_id, request_embedding.kind, encode(sha256(request_embedding.payload), 'hex'),
-            request_embedding.payload)
+    VALUES (active_id, request_embedding.kind, asked_key, request_embedding.payload)
     ON CONFLICT ON CONSTRAINT query_embeddings_pkey DO UPDATE
     SET requested_at = now(),
         answered_at = CASE WHEN q.error IS NULL THEN q.answered_at END,

@@ -10,6 +10,8 @@ CREATE OR REPLACE FUNCTION search_hybrid(
 )
     RETURNS SETOF moment_hit
     LANGUAGE plpgsql STABLE
+    -- Whatever is asked, the same plan serves; to make one takes as long as half of a search.
+    SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     vector halfvec := hybrid_vector(query, image, weights);
@@ -45,7 +47,7 @@ BEGIN
             UNION SELECT s.video_id, s.scene_no FROM shown s
         ),
         scored AS (
-            SELECT c.video_id, c.scene_no,
+            SELECT c.video_id, c.scene_no, p.z,
                 (SELECT coalesce(bool_and(a.is_exact), true) FROM pictured a) AS is_exact,
                 array_remove(ARRAY[
                     CASE WHEN p.rank IS NOT NULL THEN 'picture' END,
@@ -61,9 +63,16 @@ BEGIN
         best AS (
             SELECT row_number() OVER (ORDER BY score DESC, video_id, scene_no) AS rank, *
             FROM scored ORDER BY rank LIMIT k
+        ),
+        -- What was found by its looks has its z; a background is measured for the others only.
+        ground AS MATERIALIZED (
+            SELECT g.mean, g.deviation FROM search_background(vector) g
+            WHERE vector IS NOT NULL
+                AND EXISTS (SELECT FROM best b WHERE NOT 'picture' = ANY (b.matched_by))
         )
         SELECT b.rank::integer, m.video_id, m.title, m.path, m.scene_no, m.start_s, m.end_s,
-            m.frame_no, m.t_s, m.similarity, (m.similarity - g.mean) / g.deviation,
+            m.frame_no, m.t_s, m.similarity,
+            coalesce(b.z, (m.similarity - g.mean) / g.deviation),
             b.matched_by, b.is_exact
         FROM best b
         LEFT JOIN LATERAL (
@@ -79,7 +88,7 @@ BEGIN
             ORDER BY CASE WHEN 'picture' = ANY (b.matched_by) THEN NULL ELSE abs(n.t_s - l.start_s) END,
                 similarity DESC NULLS LAST, n.frame_no LIMIT 1
         ) AS m
-        LEFT JOIN search_background(vector) g ON vector IS NOT NULL
+        LEFT JOIN ground g ON true
         ORDER BY b.rank;
 END;
 $$;

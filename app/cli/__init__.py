@@ -13,6 +13,7 @@ from app.cli import (
     library,
     meta,
     models,
+    reindex,
     related,
     search,
     services,
@@ -40,6 +41,7 @@ sceneql.add_command(library.rm)
 sceneql.add_command(sources.sources)
 sceneql.add_command(meta.meta)
 sceneql.add_command(models.models)
+sceneql.add_command(reindex.reindex)
 sceneql.add_command(services.serve)
 sceneql.add_command(services.worker)
 sceneql.add_command(services.up)

@@ -80,7 +80,7 @@ def activate(model: str) -> int:
     engine = open_database()
     with engine.connect() as connection:
         row = model_catalog.find_model(connection, model)
-        former = next((other for other in model_catalog.models(connection) if other.active), None)
+        former = model_catalog.searched_model(connection)
     if row.active:
         _say(f"searches use {row} already")
         return 0

@@ -34,7 +34,7 @@ def embedder(engine: Engine, answer: str) -> Iterator[None]:
     ready = threading.Event()
     thread = threading.Thread(target=run)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     try:
         yield
     finally:
@@ -130,7 +130,7 @@ def test_whoever_listens_hears_that_something_is_asked_but_not_what(
         listener.execute("LISTEN sceneql_embed")
         analyst.execute("SELECT request_embedding('text', 'a secret')")
 
-        heard = [notice.payload for notice in listener.notifies(timeout=5, stop_after=1)]
+        heard = [notice.payload for notice in listener.notifies(timeout=60, stop_after=1)]
 
     assert heard == [""]
 
@@ -193,3 +193,27 @@ def test_an_analyst_may_read(analyst: psycopg.Connection, table: str) -> None:
 
 def test_an_analyst_runs_into_a_statement_timeout(analyst: psycopg.Connection) -> None:
     assert analyst.execute("SHOW statement_timeout").fetchone() == ("30s",)
+
+
+def test_what_was_asked_today_is_asked_again_without_a_write(
+    engine: Engine, analyst: psycopg.Connection
+) -> None:
+    with embedder(engine, f"embedding = '{UNIT}'"):
+        analyst.execute("CALL embed_query('a dog')")
+    ask = "SELECT request_embedding('text', 'a dog')"
+    last_asked = "SELECT requested_at FROM query_embeddings"
+
+    first = analyst.execute(ask).fetchone()
+    with engine.begin() as connection:
+        today = connection.exec_driver_sql(last_asked).scalar_one()
+    again = analyst.execute(ask).fetchone()
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql(last_asked).scalar_one() == today
+        connection.exec_driver_sql(
+            "UPDATE query_embeddings SET requested_at = now() - interval '2 days'"
+        )
+    later = analyst.execute(ask).fetchone()
+
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql(last_asked).scalar_one() >= today
+    assert first == again == later

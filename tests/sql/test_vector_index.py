@@ -1,0 +1,219 @@
+"""The index over vectors: chosen by size, built while people search, and used by rankings."""
+
+import threading
+
+import numpy as np
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from app.errors import BusyDatabaseError
+from app.model_catalog import ModelRow, models
+from app.vector_index import (
+    BUILD_LOCK,
+    BuildProgress,
+    Kind,
+    build,
+    fit,
+    vector_indexes,
+)
+from tests.filling import Filled, fill, literal
+
+DIM = 256
+K = 10
+NEAREST = text(
+    "SELECT video_id, frame_no FROM nearest_frames(CAST(:v AS halfvec), :k, NULL, :exact)"
+)
+
+
+@pytest.fixture(scope="module")
+def drawn(filled_engine: Engine) -> Filled:
+    """4,000 frames of 256 dimensions: the fewest whose signs are worth an index."""
+    return fill(filled_engine, videos=100, frames=40, dim=DIM)
+
+
+@pytest.fixture
+def model(filled_engine: Engine, drawn: Filled) -> ModelRow:
+    with filled_engine.connect() as connection:
+        return next(row for row in models(connection) if row.id == drawn.model_id)
+
+
+def kinds(engine: Engine, model: ModelRow) -> list[tuple[Kind, bool]]:
+    with engine.connect() as connection:
+        return [(one.kind, one.is_valid) for one in vector_indexes(connection, model.id)]
+
+
+def use_the_index(connection: Connection) -> None:
+    """Of so few frames the planner may rather read all."""
+    for setting in ("sceneql.exact_up_to = 0", "enable_seqscan = off", "enable_sort = off"):
+        connection.execute(text(f"SET LOCAL {setting}"))
+
+
+def nearest(engine: Engine, drawn: Filled, *, exact: bool) -> list[set[tuple[int, int]]]:
+    with engine.connect() as connection:
+        use_the_index(connection)
+        answers = []
+        for question in drawn.questions:
+            rows = connection.execute(NEAREST, {"v": literal(question), "k": K, "exact": exact})
+            answers.append({(row.video_id, row.frame_no) for row in rows})
+        return answers
+
+
+def scans(engine: Engine, model: ModelRow) -> dict[str, int]:
+    """How often each index was scanned."""
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_stat_force_next_flush()"))
+        connection.commit()
+        rows = connection.execute(
+            text(
+                "SELECT indexrelname, idx_scan FROM pg_stat_user_indexes "
+                "WHERE relid = to_regclass(:table)"
+            ),
+            {"table": f"frame_embeddings_{model.id}"},
+        )
+        return {row.indexrelname: row.idx_scan for row in rows}
+
+
+def test_rankings_use_the_index_over_signs_and_find_what_is_nearest(
+    filled_engine: Engine, drawn: Filled, model: ModelRow
+) -> None:
+    exact = nearest(filled_engine, drawn, exact=True)
+
+    built = build(filled_engine, model, Kind.BINARY)
+    found = nearest(filled_engine, drawn, exact=False)
+
+    assert kinds(filled_engine, model) == [(Kind.BINARY, True)]
+    assert scans(filled_engine, model)[built.name] >= len(drawn.questions)
+    recall = np.mean([len(a & b) / K for a, b in zip(exact, found, strict=True)])
+    assert recall >= 0.98
+
+
+def test_an_index_over_vectors_comes_back_and_streams_use_it(
+    filled_engine: Engine, drawn: Filled, model: ModelRow
+) -> None:
+    build(filled_engine, model, Kind.BINARY)
+
+    built = build(filled_engine, model, Kind.HALFVEC)
+
+    assert kinds(filled_engine, model) == [(Kind.HALFVEC, True)]
+    with filled_engine.connect() as connection:
+        use_the_index(connection)
+        plan = connection.execute(
+            text(
+                "EXPLAIN SELECT video_id FROM search_vector(CAST(:v AS halfvec)) "
+                "ORDER BY distance LIMIT 10"
+            ),
+            {"v": literal(drawn.questions[0])},
+        ).scalars()
+        assert built.name in "\n".join(plan)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_an_index_of_the_same_kind_is_built_anew(
+    filled_engine: Engine, model: ModelRow, kind: Kind
+) -> None:
+    first = build(filled_engine, model, kind)
+    number = text("SELECT to_regclass(:name)::oid::bigint")
+    with filled_engine.connect() as connection:
+        former = connection.execute(number, {"name": first.name}).scalar_one()
+
+    build(filled_engine, model, kind)
+
+    with filled_engine.connect() as connection:
+        assert connection.execute(number, {"name": first.name}).scalar_one() != former
+    assert kinds(filled_engine, model) == [(kind, True)]
+
+
+def test_what_a_broken_off_build_left_is_taken_away(filled_engine: Engine, model: ModelRow) -> None:
+    built = build(filled_engine, model, Kind.HALFVEC)
+    with filled_engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{built.name}'::regclass"
+        )
+
+    build(filled_engine, model, Kind.BINARY)
+
+    assert kinds(filled_engine, model) == [(Kind.BINARY, True)]
+
+
+def test_two_builds_at_once_are_one_too_many(filled_engine: Engine, model: ModelRow) -> None:
+    with filled_engine.connect() as other:
+        other.execute(
+            text("SELECT pg_advisory_lock(:lock, :id)"), {"lock": BUILD_LOCK, "id": model.id}
+        )
+
+        with pytest.raises(BusyDatabaseError, match="another process builds the index of drawn"):
+            build(filled_engine, model, Kind.BINARY)
+
+        other.execute(text("SELECT pg_advisory_unlock_all()"))
+    build(filled_engine, model, Kind.BINARY)
+
+
+def test_a_build_tells_who_holds_it_up_and_searches_go_on_meanwhile(
+    filled_engine: Engine, drawn: Filled, model: ModelRow
+) -> None:
+    build(filled_engine, model, Kind.HALFVEC)
+    told: list[BuildProgress] = []
+    held_up = threading.Event()
+
+    def listen(progress: BuildProgress) -> None:
+        told.append(progress)
+        if progress.waits_for:
+            held_up.set()
+
+    with filled_engine.connect() as reader:
+        reader.execute(text("LOCK TABLE frame_embeddings IN ROW EXCLUSIVE MODE"))
+        building = threading.Thread(
+            target=build, args=(filled_engine, model, Kind.BINARY), kwargs={"on_progress": listen}
+        )
+        building.start()
+        assert held_up.wait(120), f"nobody was named in {told}"
+        meanwhile = nearest(filled_engine, drawn, exact=False)
+        reader.rollback()
+    building.join(120)
+
+    assert [len(found) for found in meanwhile] == [K] * len(drawn.questions)
+    assert any("process" in str(progress.waits_for) for progress in told)
+    assert kinds(filled_engine, model) == [(Kind.BINARY, True)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "dim", "fits"),
+    [
+        (100_000, 512, Kind.HALFVEC),
+        (10_000_000, 512, Kind.BINARY),
+        (10_000_000, 64, Kind.HALFVEC),
+    ],
+)
+def test_the_index_fits_the_servers_memory_and_enough_dimensions(
+    engine: Engine, frames: int, dim: int, fits: Kind
+) -> None:
+    with engine.begin() as connection:
+        model_id = connection.execute(
+            text("SELECT add_model('drawn', 'test', :dim)"), {"dim": dim}
+        ).scalar_one()
+        connection.execute(text("SET LOCAL effective_cache_size = '4GB'"))
+        # As a VACUUM of so many rows leaves it.
+        connection.execute(
+            text("UPDATE pg_class SET reltuples = :frames WHERE oid = to_regclass(:table)"),
+            {"frames": frames, "table": f"frame_embeddings_{model_id}"},
+        )
+        [row] = models(connection)
+
+        fitting = fit(connection, row)
+
+    assert fitting.kind is fits
+    assert fitting.frames == frames
+
+
+def test_an_index_of_somebody_elses_is_left_alone(filled_engine: Engine, model: ModelRow) -> None:
+    with filled_engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE INDEX of_mine ON frame_embeddings_{model.id} "
+            f"USING hnsw ((embedding::halfvec({DIM})) halfvec_l2_ops)"
+        )
+
+    built = build(filled_engine, model, Kind.BINARY)
+
+    with filled_engine.begin() as connection:
+        assert vector_indexes(connection, model.id) == [built]
+        connection.exec_driver_sql("DROP INDEX of_mine")
