@@ -37,6 +37,9 @@ def engine_for(url: str) -> Engine:
     engine = create_engine(
         _with_driver(url),
         pool_pre_ping=True,
+        # As many as the page has threads: one beyond is closed after each use, and the next has yet
+        # to plan its functions.
+        pool_size=8,
         connect_args={"application_name": "sceneql", "connect_timeout": 10},
     )
     _at_connect(engine, "SET TIME ZONE 'UTC'")

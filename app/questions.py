@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, Row, text
 from sqlalchemy.exc import DBAPIError
 
 from app.config import get_settings
@@ -22,6 +23,9 @@ from app.errors import (
 
 MAX_TEXT_LENGTH = 2000
 MAX_IMAGE_BYTES = 20 * 1024 * 1024
+
+# What is requested, each with its answer if it had one before.
+ANSWERS = "SELECT r.id, a.* FROM ({}) AS r LEFT JOIN LATERAL embedding_answer(r.id) AS a ON true"
 
 # The SQLSTATEs that the SQL functions raise.
 ERRORS: dict[str, type[SceneqlError]] = {
@@ -41,64 +45,83 @@ class Asked:
     unknown_words: tuple[str, ...]
 
 
-def ask(connection: Connection, payload: str | bytes, timeout_s: float | None = None) -> Asked:
-    """Has words or a picture file turned into a vector, unless it is at hand already.
+def ask_words(connection: Connection, words: str, timeout_s: float | None = None) -> list[Asked]:
+    """Has what is wanted and each -this of a question turned into a vector, unless it is at hand.
 
-    Waits for `timeout_s` seconds, or as long as the settings say. The connection must be in
-    autocommit. Raises BadRequestError for what no embedder can read, EmptyIndexError,
+    Waits for each for `timeout_s` seconds, or as long as the settings say. The connection must be
+    in autocommit. Raises BadRequestError for what no embedder can read, EmptyIndexError,
     EmbedderTimeoutError, and EmbedderAbsentError at once if nobody is there.
     """
-    kind = "text" if isinstance(payload, str) else "image"
-    data = text_bytes(payload) if isinstance(payload, str) else _checked_image(payload)
-    with sql_errors():
-        request = connection.execute(
-            text("SELECT request_embedding(:kind, :payload)"), {"kind": kind, "payload": data}
-        ).scalar_one()
-    return _answered(connection, kind, request, timeout_s)
+    if not words.strip():
+        return []
+    request = (
+        "SELECT request_embedding(:kind, convert_to(part.term, 'UTF8')) AS id "
+        "FROM query_terms(:words) AS part"
+    )
+    parameters = {"kind": "text", "words": checked_words(words)}
+    return _asked(connection, request, parameters, timeout_s)
+
+
+def ask_picture(connection: Connection, picture: bytes, timeout_s: float | None = None) -> Asked:
+    """Has a picture file turned into a vector, as `ask_words` does."""
+    parameters = {"kind": "image", "payload": _checked_picture(picture)}
+    request = "SELECT request_embedding(:kind, :payload) AS id"
+    [asked] = _asked(connection, request, parameters, timeout_s)
+    return asked
 
 
 def ask_again(connection: Connection, key: str, timeout_s: float | None = None) -> Asked:
-    """Has a picture that was asked with before turned into a vector, if need be; as `ask` does.
+    """Has a picture that was asked with before turned into a vector, as `ask_words` does.
 
     Raises BadRequestError, besides, if the picture is no longer kept.
     """
-    with sql_errors():
-        request = connection.execute(
-            text(
-                "SELECT request_embedding(kind, payload) FROM query_embeddings "
-                "WHERE kind = 'image' AND key = :key LIMIT 1"
-            ),
-            {"key": key},
-        ).scalar_one_or_none()
-    if request is None:
+    request = (
+        "SELECT request_embedding(kind, payload) AS id FROM query_embeddings "
+        "WHERE kind = :kind AND key = :key LIMIT 1"
+    )
+    asked = _asked(connection, request, {"kind": "image", "key": key}, timeout_s)
+    if not asked:
         raise BadRequestError("this picture is no longer kept; pick, paste or drop it again")
-    return _answered(connection, "image", request, timeout_s)
+    return asked[0]
 
 
-def _answered(connection: Connection, kind: str, request: UUID, timeout_s: float | None) -> Asked:
-    """What was requested once it is there; asks for patience only if an embedder is running."""
+def _asked(
+    connection: Connection, request: str, parameters: dict[str, Any], timeout_s: float | None
+) -> list[Asked]:
+    """All that a statement requests, once it is answered.
+
+    One statement does for what was answered before.
+    """
     with sql_errors():
-        state = text(
-            "SELECT a.*, embedder_running() AS attended FROM embedding_answer(:request) AS a"
-        )
-        answer = connection.execute(state, {"request": request}).one()
-        if not answer.answered:
-            if not answer.attended:
-                raise EmbedderAbsentError(
-                    "no embedder is running to turn the question into a vector; "
-                    "start one: sceneql worker, or sceneql up"
-                )
-            if timeout_s is None:
-                timeout_s = get_settings().embed_timeout_s
-            with _no_time_limit(connection):
-                connection.execute(
-                    text("CALL await_embedding(:request, :timeout_s)"),
-                    {"request": request, "timeout_s": timeout_s},
-                )
-            answer = connection.execute(state, {"request": request}).one()
+        answers = list(connection.execute(text(ANSWERS.format(request)), parameters))
+        for number, answer in enumerate(answers):
+            if not answer.answered:
+                answers[number] = _awaited(connection, answer.id, timeout_s)
+    for answer in answers:
         if answer.error is not None:
             raise BadRequestError(answer.error)
-    return Asked(kind, answer.key, tuple(answer.unknown_words))
+    return [Asked(parameters["kind"], one.key, tuple(one.unknown_words)) for one in answers]
+
+
+def _awaited(connection: Connection, request: UUID, timeout_s: float | None) -> Row[Any]:
+    """What was requested once it is there; asks for patience only if an embedder is running."""
+    state = text("SELECT a.*, embedder_running() AS attended FROM embedding_answer(:request) AS a")
+    answer = connection.execute(state, {"request": request}).one()
+    if answer.answered:
+        return answer
+    if not answer.attended:
+        raise EmbedderAbsentError(
+            "no embedder is running to turn the question into a vector; "
+            "start one: sceneql worker, or sceneql up"
+        )
+    if timeout_s is None:
+        timeout_s = get_settings().embed_timeout_s
+    with _no_time_limit(connection):
+        connection.execute(
+            text("CALL await_embedding(:request, :timeout_s)"),
+            {"request": request, "timeout_s": timeout_s},
+        )
+    return connection.execute(state, {"request": request}).one()
 
 
 @contextmanager
@@ -119,10 +142,11 @@ def _no_time_limit(connection: Connection) -> Iterator[None]:
 def keep_picture(engine: Engine, picture: bytes) -> str:
     """Keeps a picture to ask with, for a month after it was last asked; returns its key.
 
-    Raises what `ask` raises: a picture that nobody can read is not kept.
+    Raises what `ask_picture` raises: a picture that nobody can read is not kept.
     """
     with engine.connect() as connection:
-        return ask(connection.execution_options(isolation_level="AUTOCOMMIT"), picture).key
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        return ask_picture(connection, picture).key
 
 
 def kept_picture(engine: Engine, key: str) -> bytes | None:
@@ -147,9 +171,14 @@ def one_model(connection: Connection) -> Iterator[None]:
     """
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
-    with driver.transaction():
-        driver.execute("LOCK TABLE moments IN ACCESS SHARE MODE")
+    try:
+        # Sent at once, because each way to the server and back is as long as a small statement.
+        driver.execute("BEGIN; LOCK TABLE moments IN ACCESS SHARE MODE")
         yield
+    except BaseException:
+        driver.rollback()
+        raise
+    driver.commit()
 
 
 @contextmanager
@@ -170,8 +199,8 @@ def sql_errors() -> Iterator[None]:
         raise
 
 
-def text_bytes(words: str) -> bytes:
-    """A question in words as the embedder reads it; raises BadRequestError for what is none."""
+def checked_words(words: str) -> str:
+    """A question in words as it is asked; raises BadRequestError for what is none."""
     words = words.strip()
     if not words:
         raise BadRequestError("the question is empty; ask for something, such as: a red circle")
@@ -182,17 +211,18 @@ def text_bytes(words: str) -> bytes:
     if "\0" in words:
         raise BadRequestError("the question has a NUL character, which no text can have")
     try:
-        return words.encode()
+        words.encode()
     except UnicodeEncodeError:
         raise BadRequestError("the question is not valid Unicode text") from None
+    return words
 
 
-def _checked_image(image: bytes) -> bytes:
-    if not image:
+def _checked_picture(picture: bytes) -> bytes:
+    if not picture:
         raise BadRequestError("the picture is an empty file")
-    if len(image) > MAX_IMAGE_BYTES:
+    if len(picture) > MAX_IMAGE_BYTES:
         raise BadRequestError(
-            f"the picture has {len(image) / 2**20:.0f} MiB; "
+            f"the picture has {len(picture) / 2**20:.0f} MiB; "
             f"at most {MAX_IMAGE_BYTES // 2**20} MiB are read"
         )
-    return image
+    return picture

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import BigInteger, Double, Engine, Integer, Text, column, func, select
 
 from app.models import Video
-from app.questions import text_bytes
+from app.questions import checked_words
 from app.typed_filters import video_condition
 
 COLUMNS = (
@@ -52,7 +52,7 @@ def find_said(
 
     The filters are those of a question. Raises BadRequestError.
     """
-    text_bytes(keywords)
+    checked_words(keywords)
     line = func.search_said(keywords).table_valued(*COLUMNS, name="line")
     found = (
         select(*(line.c[field.name] for field in fields(SaidLine)))

@@ -1,17 +1,16 @@
 """Answers questions by the SQL functions: a question in, typed hits out."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 
 from app.asking import Question
 from app.catalog import ActiveModel, active_model
 from app.errors import BadRequestError, EmbedderAbsentError
-from app.questions import Asked, ask, ask_again, one_model, sql_errors, text_bytes
+from app.questions import Asked, ask_again, ask_picture, ask_words, one_model, sql_errors
 from app.ranking import statement_of, within
 
 
@@ -116,25 +115,16 @@ def make_ready(
     Waits for each of them for `timeout_s` seconds, or as long as the settings say. The
     connection must be in autocommit. Raises what `search` raises.
     """
-    words = [question.text, question.then]
-    asked = [ask(connection, term, timeout_s) for part in words for term in terms(connection, part)]
+    asked = ask_words(connection, question.text, timeout_s)
+    asked += ask_words(connection, question.then, timeout_s)
     if question.image:
         if isinstance(question.image, str):
             picture = ask_again(connection, question.image, timeout_s)
         else:
-            picture = ask(connection, question.image, timeout_s)
+            picture = ask_picture(connection, question.image, timeout_s)
         asked.append(picture)
         question = replace(question, image=picture.key)
     return asked, question
-
-
-def terms(connection: Connection, words: str) -> Sequence[str]:
-    """The parts of a question that need a vector each: what is wanted, and each -this."""
-    if not words.strip():
-        return []
-    text_bytes(words)
-    parts = func.query_terms(words).table_valued("term", name="part")
-    return connection.execute(select(parts.c.term)).scalars().all()
 
 
 def _hit(row: Any) -> Hit:

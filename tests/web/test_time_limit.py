@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from app.config import get_settings
 from app.db import address_of, limited
 from app.errors import EmbedderTimeoutError
-from app.questions import ask
+from app.questions import ask_words
 from app.web import create_app
 from tests.filling import answer, fill
 
@@ -79,7 +79,7 @@ def test_waiting_for_the_embedder_is_not_cut_short(
     ):
         silent.execute("SELECT pg_advisory_lock_shared(20265, 1)")
         with pytest.raises(EmbedderTimeoutError):
-            ask(connection, "what nobody answers")
+            ask_words(connection, "what nobody answers")
         limit = connection.execute(text("SHOW statement_timeout")).scalar_one()
     get_settings.cache_clear()
 

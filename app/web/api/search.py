@@ -109,8 +109,9 @@ def _given(query: inputs.Question, key: str) -> Given:
 
 
 def _hit(hit: Hit) -> schemas.Hit:
+    # dataclasses.asdict() copies each value, which takes longer than all else here.
     return schemas.Hit(
-        **asdict(hit),
+        **vars(hit) | {"then": hit.then and vars(hit.then)},
         thumbnail_url=thumbnail_url(hit.video_id, hit.frame_no, hit.indexed_at),
         media_url=url_for("media.video", video_id=hit.video_id),
     )
