@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from app.config import Settings
 from app.db import address_of, get_engine
 from app.migrate import upgrade
+from app.vector_index import vector_indexes
 
 DIM = 512
 LATENT = 48
@@ -66,17 +67,23 @@ def draw(frames: int) -> Drawn:
 
 def open_library(frames: int, home: Path) -> tuple[Engine, Drawn]:
     """The library of this many frames in the database under `home`, filled if it was not before."""
-    engine = get_engine(Settings(home=home.resolve(), database_url=None))
-    upgrade(engine)
+    engine = open_database(home)
     drawn = draw(frames)
     store(engine, drawn)
     return engine, drawn
 
 
+def open_database(home: Path) -> Engine:
+    """The database under `home`, made or brought to the newest schema."""
+    engine = get_engine(Settings(home=home.resolve(), database_url=None))
+    upgrade(engine)
+    return engine
+
+
 def store(engine: Engine, drawn: Drawn) -> None:
     """Fill an empty database, or find that it was filled before; builds the index last."""
     with engine.connect() as connection:
-        stored = connection.execute(text("SELECT count(*) FROM videos")).scalar_one()
+        stored = _stored_videos(connection)
     if stored == drawn.videos:
         return
     if stored:
@@ -85,12 +92,45 @@ def store(engine: Engine, drawn: Drawn) -> None:
     model_id = add_model(engine, DIM)
     with psycopg.connect(address_of(engine)) as driver:
         definition = _drop_index(driver, model_id)
-        _store_videos(driver, drawn)
-        _report(started, "videos, scenes and frames are stored")
-        _store_vectors(driver, drawn, model_id)
-        _report(started, "vectors are stored")
+        _store_rows(driver, drawn, 0, model_id, started)
         driver.execute(definition)
         _report(started, "the index is built")
+    _tidy_up(engine, started)
+
+
+def grow(engine: Engine, drawn: Drawn) -> None:
+    """Add what a smaller drawn library lacks of this one, and leave it without an index."""
+    with engine.connect() as connection:
+        stored = _stored_videos(connection)
+    if stored > drawn.videos:
+        raise SystemExit(f"the database holds {stored} videos already; name another home")
+    if stored == drawn.videos:
+        return
+    started = time.monotonic()
+    model_id = 1 if stored else add_model(engine, DIM)
+    with engine.connect() as connection:
+        indexes = vector_indexes(connection, model_id)
+    with psycopg.connect(address_of(engine)) as driver:
+        for index in indexes:
+            driver.execute(f"DROP INDEX {index.name}")
+        _store_rows(driver, drawn, stored, model_id, started)
+    _tidy_up(engine, started)
+
+
+def _stored_videos(connection: Connection) -> int:
+    return int(connection.execute(text("SELECT count(*) FROM videos")).scalar_one())
+
+
+def _store_rows(
+    driver: psycopg.Connection, drawn: Drawn, stored: int, model_id: int, started: float
+) -> None:
+    _store_videos(driver, drawn, stored)
+    _report(started, "videos, scenes and frames are stored")
+    _store_vectors(driver, drawn, stored, model_id)
+    _report(started, "vectors are stored")
+
+
+def _tidy_up(engine: Engine, started: float) -> None:
     with psycopg.connect(address_of(engine), autocommit=True) as driver:
         driver.execute("VACUUM ANALYZE")
     _report(started, "ready")
@@ -124,8 +164,9 @@ def _drop_index(driver: psycopg.Connection, model_id: int) -> str:
     return str(row[0])
 
 
-def _store_videos(driver: psycopg.Connection, drawn: Drawn) -> None:
+def _store_videos(driver: psycopg.Connection, drawn: Drawn, stored: int) -> None:
     sizes = {
+        "stored": stored,
         "videos": drawn.videos,
         "frames": FRAMES_PER_VIDEO,
         "in_scene": FRAMES_PER_SCENE,
@@ -133,19 +174,21 @@ def _store_videos(driver: psycopg.Connection, drawn: Drawn) -> None:
     }
     for statement in (
         "INSERT INTO videos (content_hash, title, duration_s, frame_count, status) SELECT n, "
-        "'video ' || n, %(frames)s, %(frames)s, 'indexed' FROM generate_series(1, %(videos)s) n "
-        "ORDER BY n",
+        "'video ' || n, %(frames)s, %(frames)s, 'indexed' "
+        "FROM generate_series(%(stored)s + 1, %(videos)s) n ORDER BY n",
         "INSERT INTO video_files (path, video_id) SELECT '/videos/' || id || '.mp4', id "
-        "FROM videos",
+        "FROM videos WHERE id > %(stored)s",
         "INSERT INTO scenes (video_id, scene_no, start_s, end_s) SELECT id, n, n * %(in_scene)s, "
-        "(n + 1) * %(in_scene)s FROM videos, generate_series(0, %(scenes)s - 1) n ORDER BY id, n",
+        "(n + 1) * %(in_scene)s FROM videos, generate_series(0, %(scenes)s - 1) n "
+        "WHERE id > %(stored)s ORDER BY id, n",
         "INSERT INTO frames (video_id, frame_no, scene_no, t_s, thumbnail) SELECT id, n, "
-        "n / %(in_scene)s, n, '' FROM videos, generate_series(0, %(frames)s - 1) n ORDER BY id, n",
+        "n / %(in_scene)s, n, '' FROM videos, generate_series(0, %(frames)s - 1) n "
+        "WHERE id > %(stored)s ORDER BY id, n",
     ):
         driver.execute(statement, sizes)
 
 
-def _store_vectors(driver: psycopg.Connection, drawn: Drawn, model_id: int) -> None:
+def _store_vectors(driver: psycopg.Connection, drawn: Drawn, stored: int, model_id: int) -> None:
     # The binary format of COPY, written for many rows at once.
     layout = np.dtype(
         [
@@ -168,15 +211,18 @@ def _store_vectors(driver: psycopg.Connection, drawn: Drawn, model_id: int) -> N
     ) as copy:
         copy.write(_COPY_HEADER)
         for vectors in drawn.vectors():
+            video_ids = first_id + np.arange(len(vectors)) // FRAMES_PER_VIDEO
+            first_id += len(vectors) // FRAMES_PER_VIDEO
+            is_new = video_ids > stored
+            video_ids, vectors = video_ids[is_new], vectors[is_new]
             rows = np.zeros(len(vectors), layout)
             rows["fields"], rows["video_size"], rows["frame_size"] = 4, 8, 4
             rows["model_size"], rows["model_id"] = 2, model_id
             rows["vector_size"], rows["dim"] = 4 + 2 * DIM, DIM
-            rows["video_id"] = first_id + np.arange(len(vectors)) // FRAMES_PER_VIDEO
+            rows["video_id"] = video_ids
             rows["frame_no"] = np.arange(len(vectors)) % FRAMES_PER_VIDEO
             rows["vector"] = vectors
             copy.write(rows.tobytes())
-            first_id += len(vectors) // FRAMES_PER_VIDEO
         copy.write(_COPY_END)
 
 

@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +26,7 @@ from bench.random_weights import Weighted
 from workers.decoder import Decoder
 from workers.embedding import BATCH_SIZE, Embedding
 from workers.index_model import claim
-from workers.ingest import Ingester
+from workers.ingest import Ingester, Outcome
 from workers.model import Model
 from workers.progress import display
 from workers.scenes import CutDetector
@@ -125,9 +125,23 @@ def _ingest(
     sampling: str,
     weighted: Weighted,
 ) -> Counts:
+    images, first_s = 0, None
+    with ready_to_ingest(engine, settings, clips, sampling, weighted) as ingest:
+        ready()
+        began_s = time.perf_counter()
+        for outcome in ingest():
+            images += outcome.frames
+            first_s = first_s or time.perf_counter() - began_s
+    return Counts(images=images, first_s=first_s)
+
+
+@contextmanager
+def ready_to_ingest(
+    engine: Engine, settings: Settings, clips: list[Clip], sampling: str, weighted: Weighted
+) -> Iterator[Callable[[], Generator[Outcome, None, None]]]:
+    """A worker with its model loaded and its decoders running; what it gives indexes the clips."""
     model = _warm(weighted.load())
     model_id = claim(engine, model)
-    images, first_s = 0, None
     with ExitStack() as stack:
         embedding = stack.enter_context(Embedding(model))
         ingesters = []
@@ -146,12 +160,7 @@ def _ingest(
                 )
             )
         shown = stack.enter_context(display(len(clips), Console(file=StringIO())))
-        ready()
-        began_s = time.perf_counter()
-        for outcome in ingest_files(ingesters, [clip.path for clip in clips], shown):
-            images += outcome.frames
-            first_s = first_s or time.perf_counter() - began_s
-    return Counts(images=images, first_s=first_s)
+        yield lambda: ingest_files(ingesters, [clip.path for clip in clips], shown)
 
 
 def _seek_and_embed(

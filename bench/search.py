@@ -31,9 +31,10 @@ _ROUNDING = 1e-3
 _WARM_UP = 5
 
 _BY_HAND = (
-    "SELECT v.id, f.frame_no FROM frame_embeddings e "
+    "SELECT v.id, f.frame_no, title, path, start_s, end_s, t_s FROM frame_embeddings e "
     "JOIN videos v ON v.id = e.video_id AND v.path IS NOT NULL AND v.status = 'indexed' "
     "JOIN frames f ON f.video_id = e.video_id AND f.frame_no = e.frame_no "
+    "JOIN scenes s ON s.video_id = f.video_id AND s.scene_no = f.scene_no "
     "WHERE e.model_id = 1 ORDER BY e.embedding::halfvec(512) <=> %(vector)s LIMIT %(k)s"
 )
 BY_HAND = "pgvector, the query written by hand"
@@ -41,9 +42,13 @@ FUNCTION = "search_vector(), ORDER BY distance LIMIT 10"
 QUERIES = {
     BY_HAND: _BY_HAND,
     FUNCTION: (
-        "SELECT video_id, frame_no FROM search_vector(%(vector)s) ORDER BY distance LIMIT %(k)s"
+        "SELECT video_id, frame_no, title, path, start_s, end_s, t_s "
+        "FROM search_vector(%(vector)s) ORDER BY distance LIMIT %(k)s"
     ),
-    "rank_frames()": "SELECT video_id, frame_no FROM rank_frames(%(vector)s, %(k)s)",
+    "rank_frames()": (
+        "SELECT video_id, frame_no, title, path, start_s, end_s, t_s "
+        "FROM rank_frames(%(vector)s, %(k)s)"
+    ),
 }
 Ask = Callable[[Matrix], Sequence[int]]
 
@@ -111,7 +116,7 @@ def _rebuilt(connection: psycopg.Connection) -> tuple[float, int]:
 def _ask(connection: psycopg.Connection, query: str, vector: Matrix) -> list[int]:
     parameters = {"vector": HalfVector(vector), "k": K}
     rows = connection.execute(query, parameters).fetchall()
-    return [(video_id - 1) * FRAMES_PER_VIDEO + frame_no for video_id, frame_no in rows]
+    return [(video_id - 1) * FRAMES_PER_VIDEO + frame_no for video_id, frame_no, *_ in rows]
 
 
 def _measure(

@@ -1,0 +1,199 @@
+"""Growth: `python -m bench.growth --home DIR` searches a library that grows to ten million frames.
+
+At each size both kinds of index are built in turn, by what `sceneql reindex` calls, and the same
+questions are put to the functions that everything else searches by. A library that was left at some
+size is gone on with; `--keep` measures with the index that is there and builds none.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+import psycopg
+from numpy.typing import NDArray
+from pgvector import HalfVector
+from pgvector.psycopg import register_vector
+from sqlalchemy import Engine
+
+from app.db import address_of
+from app.model_catalog import searched_model
+from app.vector_index import Kind, VectorIndex, build, fit, vector_indexes
+from bench.drawn import Drawn, draw, grow, open_database
+from bench.machine import header
+from bench.ratios import Ratio, write_ratios
+from bench.search import Figures
+
+SIZES = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
+K = 10
+_WARM_UP = 20
+_ROUNDING = 1e-3
+_QUERIES = {
+    "nearest_frames": "SELECT 1 - distance FROM nearest_frames(%(vector)s, %(k)s)",
+    "rank_frames": "SELECT similarity FROM rank_frames(%(vector)s, %(k)s)",
+}
+_RECALL_LIMIT, _P50_LIMIT_MS = 0.95, 25.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One size with one kind of index; `build_s` is None where it was there before."""
+
+    frames: int
+    index: VectorIndex
+    build_s: float | None
+    vectors_bytes: int
+    figures: dict[str, Figures]
+
+
+def report(
+    engine: Engine,
+    sizes: Sequence[int],
+    questions: int,
+    write: Callable[[str], None],
+    *,
+    halfvec_up_to: int = 3_000_000,
+    keep: bool = False,
+) -> list[Row]:
+    """Grow the library from size to size, and write a row for each index as it is measured."""
+    drawn = draw(sizes[-1])
+    asked = drawn.questions(questions)
+    tenths = exact_tenths(drawn, asked, sizes)
+    rows = []
+    write(
+        "| frames | index | build, s | index, MB | vectors, MB | "
+        + " | ".join(f"{name}() p50, ms | p99, ms | recall@10" for name in _QUERIES)
+        + " |"
+    )
+    write("| ---: | --- | " + "---: | " * (3 + 3 * len(_QUERIES)))
+    for size in sizes:
+        grow(engine, draw(size))
+        # The index that every other benchmark expects comes last.
+        for kind in (Kind.BINARY, Kind.HALFVEC):
+            if kind is Kind.HALFVEC and size > halfvec_up_to:
+                continue
+            row = _measure(engine, size, kind, asked, tenths[size], keep=keep)
+            if row is not None:
+                rows.append(row)
+                write(_line(row))
+    largest = rows[-1].figures["nearest_frames"]
+    where = f"{rows[-1].frames:,} frames, {rows[-1].index.kind}"
+    write_ratios(
+        [
+            Ratio(f"recall@10 at {where}", largest.recall, _RECALL_LIMIT),
+            Ratio(f"p50 at {where}, ms", largest.p50_ms, _P50_LIMIT_MS, "at most"),
+        ],
+        write,
+    )
+    return rows
+
+
+def exact_tenths(
+    drawn: Drawn, asked: NDArray[np.float32], sizes: Sequence[int]
+) -> dict[int, NDArray[np.float32]]:
+    """For each size the similarity of each question's exact tenth, (questions,), in one pass."""
+    best = np.full((K, len(asked)), -1, np.float32)
+    seen, tenths = 0, {}
+    for vectors in drawn.vectors():
+        similarities = vectors.astype(np.float32) @ asked.T
+        # A size may end within a part.
+        for size in [size for size in sizes if seen < size <= seen + len(vectors)]:
+            tenths[size] = _best(best, similarities[: size - seen])[0]
+        best = _best(best, similarities)
+        seen += len(vectors)
+    return tenths
+
+
+def _best(best: NDArray[np.float32], more: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.partition(np.concatenate([best, more]), -K, axis=0)[-K:]
+
+
+def _measure(
+    engine: Engine,
+    size: int,
+    kind: Kind,
+    asked: NDArray[np.float32],
+    tenths: NDArray[np.float32],
+    *,
+    keep: bool,
+) -> Row | None:
+    with engine.connect() as connection:
+        model = searched_model(connection)
+        assert model is not None
+        index = next((one for one in vector_indexes(connection, model.id)), None)
+        fitting = fit(connection, model, kind)
+    build_s = None
+    if not keep:
+        memory_mb = min(fitting.graph_bytes // 2**20 + 64, psutil.virtual_memory().total // 2**21)
+        started = time.perf_counter()
+        index = build(engine, model, kind, memory_mb=memory_mb)
+        build_s = time.perf_counter() - started
+    if index is None or index.kind is not kind:
+        return None
+    with psycopg.connect(address_of(engine), autocommit=True) as connection:
+        register_vector(connection)
+        found = connection.execute(
+            "SELECT pg_table_size(%s::regclass)", [f"frame_embeddings_{model.id}"]
+        ).fetchone()
+        assert found is not None
+        figures = {name: ask(connection, query, asked, tenths) for name, query in _QUERIES.items()}
+    return Row(size, index, build_s, int(found[0]), figures)
+
+
+def ask(
+    connection: psycopg.Connection,
+    query: str,
+    asked: NDArray[np.float32],
+    tenths: NDArray[np.float32],
+) -> Figures:
+    """Put the questions one after the other; the first ones warm up and are asked again."""
+    right, seconds = 0, []
+    warm_up = min(_WARM_UP, len(asked))
+    for number in [*range(warm_up), *range(len(asked))]:
+        parameters = {"vector": HalfVector(asked[number]), "k": K}
+        started = time.perf_counter()
+        found = connection.execute(query, parameters).fetchall()
+        seconds.append(time.perf_counter() - started)
+        if len(seconds) > warm_up:
+            right += sum(similarity >= tenths[number] - _ROUNDING for (similarity,) in found)
+    p50, p99 = np.percentile(1000 * np.array(seconds[warm_up:]), [50, 99])
+    return Figures(right / (K * len(asked)), float(p50), float(p99))
+
+
+def _line(row: Row) -> str:
+    build_s = "as it was" if row.build_s is None else f"{row.build_s:.0f}"
+    figures = " | ".join(
+        f"{one.p50_ms:.1f} | {one.p99_ms:.1f} | {one.recall:.3f}" for one in row.figures.values()
+    )
+    return (
+        f"| {row.frames:,} | {row.index.kind} | {build_s} | {row.index.size_bytes / 2**20:,.0f} "
+        f"| {row.vectors_bytes / 2**20:,.0f} | {figures} |"
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="A library that grows to ten million frames.")
+    parser.add_argument("--home", type=Path, default=Path("var/bench-growth"))
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="FRAMES")
+    parser.add_argument("--questions", type=int, default=100)
+    parser.add_argument("--halfvec-up-to", type=int, default=3_000_000, metavar="FRAMES")
+    parser.add_argument("--keep", action="store_true", help="build no index")
+    given = parser.parse_args()
+    engine = open_database(given.home)
+    print(f"{header()}\n", flush=True)
+    report(
+        engine,
+        sorted(given.sizes),
+        given.questions,
+        lambda line: print(line, flush=True),
+        halfvec_up_to=given.halfvec_up_to,
+        keep=given.keep,
+    )
+
+
+if __name__ == "__main__":
+    main()

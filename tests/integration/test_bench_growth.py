@@ -1,0 +1,33 @@
+"""The benchmark of growth, at a size of seconds: the library grows, and both indexes find alike."""
+
+import pytest
+from sqlalchemy import Engine
+
+from app.vector_index import Kind
+from bench.growth import report
+
+
+def test_both_indexes_are_built_and_asked_at_each_size(engine: Engine) -> None:
+    lines: list[str] = []
+
+    rows = report(engine, (1000, 3000), 10, lines.append)
+
+    assert [(row.frames, row.index.kind) for row in rows] == [
+        (1000, Kind.BINARY),
+        (1000, Kind.HALFVEC),
+        (3000, Kind.BINARY),
+        (3000, Kind.HALFVEC),
+    ]
+    recalls = [figures.recall for row in rows for figures in row.figures.values()]
+    assert recalls == pytest.approx([1] * 8, abs=0.02)
+    assert lines[-2].startswith("| recall@10 at 3,000 frames, halfvec | 1.00 | at least 0.95 | met")
+
+
+def test_an_index_that_is_there_can_be_kept(engine: Engine) -> None:
+    [_, built] = report(engine, (1000,), 5, lambda _: None)
+
+    [kept] = report(engine, (1000,), 5, lambda _: None, keep=True)
+
+    assert built.build_s is not None
+    assert kept.build_s is None
+    assert kept.index == built.index
