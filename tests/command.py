@@ -12,5 +12,6 @@ def sceneql(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[st
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        # Against hanging, not against machines that are slow or busy.
+        timeout=900,
     )

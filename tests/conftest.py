@@ -176,7 +176,7 @@ def settings_of_library(
     get_settings.cache_clear()
 
 
-def wait_for_embedder(engine: Engine, timeout_s: float = 60) -> None:
+def wait_for_embedder(engine: Engine, timeout_s: float = 180) -> None:
     """Returns when an embedder has said that it is there."""
     deadline = time.monotonic() + timeout_s
     while True:

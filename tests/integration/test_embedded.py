@@ -107,7 +107,7 @@ def postmaster_pid(server: EmbeddedPostgres) -> int:
 def kill_postmaster(server: EmbeddedPostgres) -> None:
     postmaster = psutil.Process(postmaster_pid(server))
     postmaster.kill()
-    postmaster.wait(timeout=10)
+    postmaster.wait(timeout=60)
 
 
 def lives(process: psutil.Process) -> bool:
@@ -226,7 +226,7 @@ def test_processes_that_start_it_at_once_get_one_server(new_server: NewServer) -
         )
         for _ in range(3)
     ]
-    said = [starter.communicate(timeout=60) for starter in starters]
+    said = [starter.communicate(timeout=300) for starter in starters]
 
     assert [starter.returncode for starter in starters] == [0, 0, 0], said
     assert len({started_at for started_at, _ in said}) == 1, said
@@ -243,7 +243,7 @@ def test_the_server_outlives_the_process_that_started_it_and_keeps_no_pipe_of_it
         cwd=ROOT,
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
 
     assert server.is_alive()
@@ -263,7 +263,7 @@ def test_ctrl_c_in_the_terminal_spares_the_server(server: EmbeddedPostgres) -> N
         assert starter.stdout.readline(), "the server did not start"
 
         os.killpg(starter.pid, signal.SIGINT)
-        starter.wait(timeout=10)
+        starter.wait(timeout=60)
 
     time.sleep(0.5)
     assert server.is_alive()

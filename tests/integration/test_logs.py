@@ -19,7 +19,7 @@ from app.catalog import status
 from app.config import Settings
 from tests.media import shot, write_clip
 
-TIMEOUT_S = 60
+TIMEOUT_S = 180
 
 pytestmark = pytest.mark.usefixtures("settings_of_test")
 
@@ -35,7 +35,7 @@ def start(*command: str, log: str = "json") -> "subprocess.Popen[str]":
 
 def stopped(process: "subprocess.Popen[str]") -> str:
     process.terminate()
-    return process.communicate(timeout=30)[1]
+    return process.communicate(timeout=120)[1]
 
 
 def objects(lines: str) -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ def test_supervisor_worker_and_queue_log_objects_with_their_facts(
 def test_what_a_person_has_to_mend_is_an_object_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     for command in (["app.cli", "worker"], ["workers", "enqueue", __file__]):
-        lines = objects(start(*command).communicate(timeout=30)[1])
+        lines = objects(start(*command).communicate(timeout=120)[1])
 
         assert lines[-1]["level"] == "ERROR"
         assert "the database does not answer" in lines[-1]["message"]

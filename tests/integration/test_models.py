@@ -26,7 +26,7 @@ from workers.index_model import load_for_ingest
 from workers.model import TINY
 
 QUESTION = "a red circle"
-TIMEOUT_S = 90
+TIMEOUT_S = 180
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def _library(
         yield
     finally:
         worker.terminate()
-        worker.wait(30)
+        worker.wait(120)
 
 
 def shown(answer: Answer) -> list[tuple[int, int, float]]:

@@ -18,7 +18,7 @@ import pytest
 
 from app.embedded import EmbeddedPostgres
 
-START_TIMEOUT_S = 90
+START_TIMEOUT_S = 180
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def running() -> Iterator[Running]:
         yield Running(process, Path(home), port)
         if process.poll() is None:
             process.terminate()
-            process.wait(60)
+            process.wait(120)
         EmbeddedPostgres(Path(home)).stop()
 
 
@@ -72,12 +72,12 @@ def test_a_killed_postgres_comes_back_and_ctrl_c_stops_everything(running: Runni
     postmaster = psutil.Process(running.postmaster_pid())
 
     postmaster.send_signal(signal.SIGKILL)
-    postmaster.wait(30)
+    postmaster.wait(120)
     running.wait_until(healthy=True)
     assert running.postmaster_pid() != postmaster.pid
 
     running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(60) == 0
+    assert running.process.wait(120) == 0
     assert not running.healthy()
     assert not EmbeddedPostgres(running.home).is_alive()
     assert [child for child in children if child.is_running()] == []

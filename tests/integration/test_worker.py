@@ -18,7 +18,7 @@ from tests.command import sceneql
 from tests.conftest import wait_for_embedder
 from tests.media import shot, write_clip
 
-TIMEOUT_S = 60
+TIMEOUT_S = 180
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def _worker(engine: Engine, environment: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        status = process.wait(30)
+        status = process.wait(120)
     assert status == 0
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from workers import embedding
 from workers.embedding import BATCH_SIZE, PICTURES_AHEAD, Batches, Embedding
 
-TIMEOUT_S = 20
+TIMEOUT_S = 180
 
 
 class Grey:

@@ -14,7 +14,7 @@ from workers.ingest import Outcome
 from workers.progress import Display, display
 from workers.several import StoppedError, ingest_files
 
-TIMEOUT_S = 20
+TIMEOUT_S = 180
 FILES = [Path(f"{n}.mp4") for n in range(6)]
 
 

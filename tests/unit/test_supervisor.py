@@ -19,7 +19,7 @@ services = [Service(name, [sys.executable, "-c", code]) for name, code in {servi
 sys.exit(supervise(services, lambda line: print(line, flush=True)))
 """
 # Notes each start, then runs on.
-STEADY = "import time; open({file!r}, 'a').write('started\\n'); time.sleep(60)"
+STEADY = "import time; open({file!r}, 'a').write('started\\n'); time.sleep(600)"
 
 
 def start(services: dict[str, str]) -> "subprocess.Popen[str]":
@@ -29,7 +29,7 @@ def start(services: dict[str, str]) -> "subprocess.Popen[str]":
 
 
 def wait_for_starts(file: Path, count: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not file.exists() or len(file.read_text().splitlines()) < count:
         assert time.monotonic() < deadline, f"{file.name} was not started {count} times"
         time.sleep(0.05)
@@ -48,7 +48,7 @@ def test_a_process_that_is_killed_is_started_again(tmp_path: Path) -> None:
 
     wait_for_starts(starts, 2)
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 def test_a_signal_stops_all_processes(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_signal_stops_all_processes(tmp_path: Path) -> None:
 
     os.kill(process.pid, signal.SIGINT)
 
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert not [child for child in started if child.is_running()]
 
 
@@ -73,7 +73,7 @@ def test_a_process_that_needs_a_person_ends_all(tmp_path: Path) -> None:
 
     process = start(services)
 
-    assert process.wait(20) == NEEDS_A_PERSON
+    assert process.wait(60) == NEEDS_A_PERSON
     assert process.stdout is not None
     assert "broken cannot run" in process.stdout.read()
 
@@ -86,7 +86,7 @@ def test_each_round_is_called_while_services_run() -> None:
         if len(rounds) == 2:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    service = Service("steady", [sys.executable, "-c", "import time; time.sleep(60)"])
+    service = Service("steady", [sys.executable, "-c", "import time; time.sleep(600)"])
 
     assert supervise([service], lambda _: None, end_after_two) == 0
     assert len(rounds) == 2

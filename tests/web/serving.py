@@ -40,7 +40,7 @@ class Server:
 
     def request(self, head: str, *body: bytes) -> Answer:
         """The answer to a request that is sent byte for byte as it is given, and read whole."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall(head.encode())
             # A server that has refused takes no more.
             with suppress(ConnectionError):

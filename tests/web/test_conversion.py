@@ -61,7 +61,7 @@ def children() -> list[psutil.Process]:
     return found
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 120) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout_s} s"
@@ -166,7 +166,7 @@ def test_a_child_that_is_still_silent_is_gone_when_its_viewer_is(
     monkeypatch.setattr(conversion, "worker_command", lambda *_: SLEEPER)
     address = set_file(tmp_path / "any.avi")
     with served(page) as server:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as viewer:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=120) as viewer:
             viewer.sendall(f"GET {address}/converted HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             wait_until(lambda: len(children()) == 1)
         wait_until(lambda: not children())

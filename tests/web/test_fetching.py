@@ -491,7 +491,7 @@ def test_slow_hosts_cannot_take_every_thread(fetcher: Fetcher) -> None:
     asked = Event()
 
     def slow() -> Iterator[bytes]:
-        asked.wait(10)
+        asked.wait(60)
         yield OK
 
     with host(*[slow() for _ in range(3)]) as server:

@@ -617,13 +617,13 @@ def test_a_source_is_scanned_now(three: FlaskClient, engine: Engine) -> None:
 
 def test_the_strip_shows_what_is_going_on(own_client: FlaskClient, engine: Engine) -> None:
     add_source(engine, "/nas", error="'/nas is not mounted'")
-    add_job(engine, "doing", "/long.mp4", worker_id=add_worker(engine), began_s_ago=70)
+    add_job(engine, "doing", "/long.mp4", worker_id=add_worker(engine), began_s_ago=4000)
     add_job(engine, "todo", "/next.mp4")
     add_video(engine, "new")
 
     page = own_client.get("/library/activity?since=2026-01-01T00:00:00%2B00:00").text
 
-    for part in ("1 file waiting", "/long.mp4", "1 min 10 s", "/next.mp4", "/nas is not mounted",
+    for part in ("1 file waiting", "/long.mp4", "1 h 6 min", "/next.mp4", "/nas is not mounted",
                  "1 cannot be scanned", "1 new video", "No worker takes files",
                  "data-busy"):  # fmt: skip
         assert part in page, part

@@ -110,7 +110,7 @@ def video(engine: Engine, title: str) -> Any:
 
 def wait_for(path: Path) -> None:
     """Returns once there is such a file."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not path.exists():
         assert time.monotonic() < until, f"{path.name} did not arrive"
         time.sleep(0.05)

@@ -48,7 +48,7 @@ def test_a_range_of_a_video_is_exactly_that(
     address = set_file(clip)
 
     with served(create_app(engine)) as server:
-        reply = urlopen(Request(server.url + address, headers={"Range": asked}), timeout=10)
+        reply = urlopen(Request(server.url + address, headers={"Range": asked}), timeout=60)
         data = reply.read()
 
     assert reply.status == 206
@@ -130,7 +130,7 @@ def test_paused_players_leave_the_server_free(
 
     with served(create_app(engine)) as server, ExitStack() as players:
         for number in range(SERVER_THREADS + 1):
-            player = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            player = socket.create_connection(("127.0.0.1", server.port), timeout=60)
             players.enter_context(player)
             player.sendall(request.encode())
 

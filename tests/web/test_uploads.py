@@ -333,7 +333,7 @@ HEAD = "PUT /library/uploads/a.mp4 HTTP/1.1\r\nHost: localhost\r\n"
 def test_an_upload_that_is_broken_off_leaves_nothing(
     upload_server: Server, folder: Path, engine: Engine
 ) -> None:
-    with socket.create_connection(("127.0.0.1", upload_server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", upload_server.port), timeout=60) as connection:
         connection.sendall(f"{HEAD}Content-Length: 1000\r\n\r\nonly this".encode())
         connection.shutdown(socket.SHUT_WR)
         # The server hangs up, too.
