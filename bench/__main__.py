@@ -17,6 +17,7 @@ from app.db import embedded
 
 QUICK = {
     "copies": "--seconds 2",
+    "cost": "--clips 2 --model tiny --home {home}",
     "cutoffs": "",
     "filters": "--frames 5000 --questions 3 --home {home}",
     "growth": "--sizes 5000 --questions 5 --home {home}",

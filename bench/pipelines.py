@@ -111,13 +111,13 @@ def sceneql(ready: Ready, clips: list[Clip], sampling: str, weighted: Weighted) 
         engine = get_engine(settings)
         try:
             upgrade(engine)
-            return _ingest(ready, engine, settings, clips, sampling, weighted)
+            return index(ready, engine, settings, clips, sampling, weighted)
         finally:
             engine.dispose()
             embedded(settings).stop()
 
 
-def _ingest(
+def index(
     ready: Ready,
     engine: Engine,
     settings: Settings,
@@ -125,6 +125,7 @@ def _ingest(
     sampling: str,
     weighted: Weighted,
 ) -> Counts:
+    """SceneQL's whole ingest into an empty library."""
     images, first_s = 0, None
     with ready_to_ingest(engine, settings, clips, sampling, weighted) as ingest:
         ready()

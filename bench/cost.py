@@ -1,0 +1,129 @@
+"""Cost: `python -m bench.cost` prints the hours of video that an hour indexes, and what they take.
+
+Each sampling mode indexes the same clips into a database of its own, on the processor and, where
+there is one, with the model on the GPU. The disk is apart for pictures and for all else.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from sqlalchemy import Engine, TextClause, text
+
+from app.config import Settings
+from app.db import embedded, get_engine
+from app.migrate import upgrade
+from bench.clips import Clip, clips
+from bench.ingest import CLIPS, HOME
+from bench.machine import header
+from bench.measuring import Counts, Ready, Run, run
+from bench.pipelines import index
+from bench.random_weights import Weighted
+from workers.model import DEFAULT, ModelId
+
+SAMPLINGS = ("keyframes", "scenes:1", "scenes:3", "every:1s")
+PROCESSOR, GPU = "processor", "GPU"
+_HOUR_S = 3600.0
+_PICTURES_BYTES = text("SELECT coalesce(sum(octet_length(thumbnail)), 0) FROM frames")
+_LIBRARY_BYTES = text(
+    "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c "
+    "WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace"
+)
+
+
+@dataclass(frozen=True)
+class Weighed(Counts):
+    """What a pipeline did, and what its library takes on disk: thumbnails, and all else."""
+
+    thumbnails_bytes: int = 0
+    other_bytes: int = 0
+
+
+def devices() -> list[str]:
+    """What the model can run on here."""
+    return [PROCESSOR, GPU] if torch.cuda.is_available() else [PROCESSOR]
+
+
+def index_and_weigh(
+    ready: Ready, clips: list[Clip], sampling: str, weighted: Weighted, device: str
+) -> Weighed:
+    """Index the clips into a new database, as `pipelines.sceneql` does, and weigh that."""
+    if device == PROCESSOR:
+        # Read when torch first looks for a GPU, which in this process is yet to come.
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    with TemporaryDirectory(prefix="bench-cost-") as home:
+        settings = Settings(home=Path(home), database_url=None)
+        engine = get_engine(settings)
+        try:
+            upgrade(engine)
+            empty_bytes = _bytes(engine, _LIBRARY_BYTES)
+            counts = index(ready, engine, settings, clips, sampling, weighted)
+            thumbnails_bytes = _bytes(engine, _PICTURES_BYTES)
+            other_bytes = _bytes(engine, _LIBRARY_BYTES) - empty_bytes - thumbnails_bytes
+        finally:
+            engine.dispose()
+            embedded(settings).stop()
+    return Weighed(**vars(counts), thumbnails_bytes=thumbnails_bytes, other_bytes=other_bytes)
+
+
+def _bytes(engine: Engine, query: TextClause) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
+def report(
+    found: list[Clip],
+    weighted: Weighted,
+    on: Sequence[str],
+    write: Callable[[str], None],
+    run: Callable[..., Run] = run,
+) -> None:
+    """Index the clips in each mode on each device, one after the other, and write the table.
+
+    `run` runs one, by default in a process of its own.
+    """
+    hours = sum(clip.duration_s for clip in found) / _HOUR_S
+    # Made before anything is measured, where they are not there.
+    weighted.load()
+    write(
+        "| sampling | model on | hours of video an hour | pictures an hour of video "
+        "| thumbnails, MB an hour | all else, MB an hour |\n"
+        "| --- | --- | ---: | ---: | ---: | ---: |"
+    )
+    for device in on:
+        for sampling in SAMPLINGS:
+            one = run(index_and_weigh, found, sampling, weighted, device)
+            assert isinstance(one.counts, Weighed)
+            write(
+                f"| {sampling} | {device} | {_HOUR_S * hours / one.seconds:.1f} "
+                f"| {one.counts.images / hours:,.0f} "
+                f"| {one.counts.thumbnails_bytes / 2**20 / hours:.1f} "
+                f"| {one.counts.other_bytes / 2**20 / hours:.1f} |"
+            )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="Hours of video an hour, and their disk.")
+    folder = os.environ.get(CLIPS)
+    parser.add_argument("--media", type=Path, default=Path(folder) if folder else None)
+    parser.add_argument("--clips", type=int, help="so many of them; default: all")
+    parser.add_argument("--model", default=str(DEFAULT), help=f"default: {DEFAULT}")
+    parser.add_argument("--home", type=Path, default=HOME)
+    given = parser.parse_args()
+    found = clips(given.media, given.home, given.clips)
+    weighted = Weighted(ModelId.parse(given.model), given.home / "models")
+    media_s = sum(clip.duration_s for clip in found)
+    print(
+        f"{header()}\n\n{len(found)} clips, {media_s:.0f} s of video, {weighted.model_id}\n",
+        flush=True,
+    )
+    report(found, weighted, devices(), lambda line: print(line, flush=True))
+
+
+if __name__ == "__main__":
+    main()

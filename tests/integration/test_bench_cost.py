@@ -1,0 +1,29 @@
+"""The benchmark of the cost, at a size of seconds: each sampling mode is run and weighed."""
+
+from pathlib import Path
+from typing import Any
+
+from bench import cost
+from bench.clips import clips
+from bench.measuring import Run
+from bench.random_weights import Weighted
+from workers.model import TINY
+
+
+def test_each_sampling_is_measured(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    rows: list[str] = []
+
+    def run_here(pipeline: Any, *arguments: Any) -> Run:
+        return Run(2.0, 1.0, 1.0, pipeline(lambda: None, *arguments))
+
+    found = clips(None, tmp_path, most=2)
+    cost.report(found, Weighted(TINY, tmp_path), [cost.PROCESSOR], rows.append, run_here)
+
+    table = [[cell.strip() for cell in row.strip("| ").split("|")] for row in rows[1:]]
+    assert [cells[0] for cells in table] == list(cost.SAMPLINGS)
+    for sampling, _, hours, pictures, thumbnails_mb, other_mb in table:
+        assert float(hours) == round(sum(clip.duration_s for clip in found) / 2, 1), sampling
+        assert float(pictures.replace(",", "")) > 0, sampling
+        assert float(thumbnails_mb) > 0, sampling
+        assert float(other_mb) > 0, sampling
