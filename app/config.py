@@ -118,8 +118,8 @@ class Settings(BaseSettings):
         default=2,
         ge=1,
         le=64,
-        description="Files that are indexed at a time; two keep the processor busy while one of "
-        "them begins or ends.",
+        description="Files that are decoded at a time; two keep the processor busy while one of "
+        "them begins or ends. Some more wait for their vectors meanwhile.",
     )
     stalled_after_s: float = Field(
         default=30.0, ge=1, description="A worker silent for so long is taken for dead."

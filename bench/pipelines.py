@@ -23,7 +23,7 @@ from app.sampling import Sampling
 from bench.clips import Clip
 from bench.measuring import Counts, Ready
 from bench.random_weights import Weighted
-from workers.decoder import Decoder
+from workers.decoders import Decoders
 from workers.embedding import BATCH_SIZE, Embedding
 from workers.index_model import claim
 from workers.ingest import Ingester, Outcome
@@ -145,23 +145,16 @@ def ready_to_ingest(
     model_id = claim(engine, model)
     with ExitStack() as stack:
         embedding = stack.enter_context(Embedding(model))
-        ingesters = []
-        for _ in range(settings.jobs):
-            decoder = stack.enter_context(Decoder.of(settings))
+        decoders = stack.enter_context(Decoders.of(settings))
+        for decoder in decoders.all:
             # Started, and waited for.
             decoder.describe(clips[0].path)
-            ingesters.append(
-                Ingester(
-                    engine,
-                    embedding,
-                    model_id,
-                    settings.spool_dir,
-                    decoder,
-                    Sampling.parse(sampling),
-                )
-            )
+        ingester = Ingester(
+            engine, embedding, model_id, settings.spool_dir, decoders, Sampling.parse(sampling)
+        )
         shown = stack.enter_context(display(len(clips), Console(file=StringIO())))
-        yield lambda: ingest_files(ingesters, [clip.path for clip in clips], shown)
+        paths = [clip.path for clip in clips]
+        yield lambda: ingest_files(ingester, paths, shown, decoders.files_at_a_time)
 
 
 def _seek_and_embed(

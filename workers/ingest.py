@@ -19,7 +19,8 @@ from app.errors import AttemptLostError, MediaError
 from app.sampling import Sampling
 from workers.analysis import Progress, Sample
 from workers.attempts import Attempt, begin_attempt, release_attempt
-from workers.decoder import Decoder, DecoderLostError
+from workers.decoder import DecoderLostError
+from workers.decoders import Decoders, Loan
 from workers.details import describe
 from workers.embedding import Batches, Embedding
 from workers.library import (
@@ -54,8 +55,20 @@ class Outcome:
     frames: int = 0
 
 
+@dataclass(frozen=True)
+class _File:
+    """A file that is being tried, as it was found, and the decoder that it has for now."""
+
+    path: Path
+    state: FileState
+    hashes: Hashes
+    attempt: Attempt
+    loan: Loan
+    on_progress: Callable[[Progress], None]
+
+
 class Ingester:
-    """Indexes files into one database with one model, which several of these may share."""
+    """Indexes files into one database with one model; several threads may share it."""
 
     def __init__(
         self,
@@ -63,7 +76,7 @@ class Ingester:
         embedding: Embedding,
         model_id: int,
         spool_folder: Path,
-        decoder: Decoder,
+        decoders: Decoders,
         sampling: Sampling,
         collection: str | None = None,
     ) -> None:
@@ -71,12 +84,18 @@ class Ingester:
         self.embedding = embedding
         self.model_id = model_id
         self.spool_folder = spool_folder
-        self.decoder = decoder
+        self.decoders = decoders
         self.sampling = sampling
         self.collection = collection
 
     def ingest(self, path: Path, on_progress: Callable[[Progress], None] | None = None) -> Outcome:
-        """Indexes a file unless the index knows it; records the reason if it fails."""
+        """Indexes a file unless the index knows it; records the reason if it fails.
+
+        It waits for a decoder, and has it until the last frame is decoded: while the vectors of
+        one file are awaited and written, the next one is decoded. `on_progress` is called when it
+        has one, and while frames are decoded; what it raises ends the file and is raised here.
+        """
+        on_progress = on_progress or (lambda _: None)
         try:
             state = file_state(path)
             with self.engine.connect() as connection:
@@ -89,47 +108,44 @@ class Ingester:
             if not is_gone(path):
                 write_unread(self.engine, path, str(error))
             return Outcome(path, "failed", str(error))
-        if (known := link_copy(self.engine, path, state, hashes.content)) is not None:
-            return Outcome(path, "skipped", known.reason)
-        attempt = begin_attempt(self.engine, path, state, hashes)
-        try:
-            return self._try(path, state, hashes, attempt, on_progress or (lambda _: None))
-        except AttemptLostError as error:
-            return Outcome(path, "skipped", str(error))
-        except BaseException:
-            # What ends this process, or the database, is not the video's fault.
-            with suppress(OperationalError):
-                release_attempt(self.engine, attempt)
-            raise
+        with self.decoders.lent() as loan:
+            on_progress(Progress(0, None))
+            # A copy may have been indexed while this one waited.
+            if (known := link_copy(self.engine, path, state, hashes.content)) is not None:
+                return Outcome(path, "skipped", known.reason)
+            # Not before it has a decoder: a worker's death is laid to all that it had begun.
+            attempt = begin_attempt(self.engine, path, state, hashes)
+            try:
+                return self._try(_File(path, state, hashes, attempt, loan, on_progress))
+            except AttemptLostError as error:
+                return Outcome(path, "skipped", str(error))
+            except BaseException:
+                # What ends this process, or the database, is not the video's fault.
+                with suppress(OperationalError):
+                    release_attempt(self.engine, attempt)
+                raise
 
-    def _try(
-        self,
-        path: Path,
-        state: FileState,
-        hashes: Hashes,
-        attempt: Attempt,
-        on_progress: Callable[[Progress], None],
-    ) -> Outcome:
+    def _try(self, file: _File) -> Outcome:
         try:
-            return self._index(path, state, hashes, attempt, on_progress)
+            return self._index(file)
         except MediaError as error:
-            if has_changed(path, state):
+            if has_changed(file.path, file.state):
                 # Its disk may be gone, or it is being written: what was read tells nothing of it.
-                release_attempt(self.engine, attempt)
-                return Outcome(path, "failed", CHANGED)
+                release_attempt(self.engine, file.attempt)
+                return Outcome(file.path, "failed", CHANGED)
             reason = str(error)
         except DBAPIError as error:
             # Not every title, size or date that a file may claim can be kept; others can go on.
             if not isinstance(error.orig, (DataError, ProgramLimitExceeded)):
                 raise
             reason = f"cannot be kept in the database: {error.orig.diag.message_primary}"
-        write_failure(self.engine, path, reason, state, hashes, attempt)
-        return Outcome(path, "failed", reason)
+        write_failure(self.engine, file.path, reason, file.state, file.hashes, file.attempt)
+        return Outcome(file.path, "failed", reason)
 
     def _refresh(self, path: Path) -> Outcome:
         """Reads the sidecars of an indexed file again if they have changed."""
         try:
-            refreshed = refresh_details(self.engine, self.decoder, path, self.collection)
+            refreshed = refresh_details(self.engine, self.decoders, path, self.collection)
         except MediaError as error:
             # The file has not changed, so what is indexed of it is as good as before.
             return Outcome(path, "skipped", f"already indexed; its sidecars were not read: {error}")
@@ -137,49 +153,36 @@ class Ingester:
             return Outcome(path, "skipped", "already indexed")
         return Outcome(path, "updated", refreshed.warning)
 
-    def _index(
-        self,
-        path: Path,
-        state: FileState,
-        hashes: Hashes,
-        attempt: Attempt,
-        on_progress: Callable[[Progress], None],
-    ) -> Outcome:
+    def _index(self, file: _File) -> Outcome:
         try:
-            return self._index_once(path, state, hashes, attempt, on_progress)
+            return self._index_once(file)
         except DecoderLostError as error:
             if not error.used:
                 raise
             # The harm may be an earlier file's. What this one gave so far is thrown away.
-            logger.warning("%s %s: it is tried again in a new decoder", path, error)
-        return self._index_once(path, state, hashes, attempt, on_progress)
+            logger.warning("%s %s: it is tried again in a new decoder", file.path, error)
+        return self._index_once(file)
 
-    def _index_once(
-        self,
-        path: Path,
-        state: FileState,
-        hashes: Hashes,
-        attempt: Attempt,
-        on_progress: Callable[[Progress], None],
-    ) -> Outcome:
+    def _index_once(self, file: _File) -> Outcome:
         # Looked at before they are read: what changes in between is read again the next time.
-        sidecars = sidecar_state(path)
+        sidecars = sidecar_state(file.path)
         with Spool(self.spool_folder) as spool:
             with Batches(self.embedding, partial(_keep, spool)) as batches:
-                decoded = self.decoder.decode(
-                    path,
+                decoded = file.loan.decoder.decode(
+                    file.path,
                     self.sampling,
                     lambda sample: batches.add(sample, sample.image),
-                    on_progress,
+                    file.on_progress,
                 )
-            if has_changed(path, state):
+                file.loan.give_back()
+            if has_changed(file.path, file.state):
                 raise MediaError(CHANGED)
             info, analysis = decoded.info, decoded.analysis
-            details = describe(path, info, self.collection)
+            details = describe(file.path, info, self.collection)
             video = IndexedVideo(
-                path=path,
-                state=state,
-                hashes=hashes,
+                path=file.path,
+                state=file.state,
+                hashes=file.hashes,
                 info=info,
                 details=details,
                 analysis=analysis,
@@ -188,10 +191,12 @@ class Ingester:
                 sampling=str(self.sampling),
                 sidecars=sidecars,
             )
-            write_video(self.engine, self.model_id, video, attempt)
-            replaced = "has new content, which replaced the former" if attempt.replaces else None
+            write_video(self.engine, self.model_id, video, file.attempt)
+            replaced = (
+                "has new content, which replaced the former" if file.attempt.replaces else None
+            )
             return Outcome(
-                path,
+                file.path,
                 "indexed",
                 reason="; ".join(filter(None, (replaced, video.warning))) or None,
                 scenes=len(analysis.scenes),

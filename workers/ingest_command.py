@@ -14,7 +14,7 @@ from app.config import Settings
 from app.db import get_engine
 from app.migrate import ensure_current
 from app.sampling import Sampling
-from workers.decoder import Decoder
+from workers.decoders import Decoders
 from workers.embedding import Embedding
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Outcome
@@ -93,12 +93,9 @@ def _ingest_files(
     engine = get_engine(settings)
     ensure_current(engine, settings)
     with ExitStack() as stack:
-        decoders = [
-            stack.enter_context(Decoder.of(settings)) for _ in range(min(settings.jobs, len(files)))
-        ]
+        decoders = stack.enter_context(Decoders.of(settings, most=len(files)))
         # They start while the model is being loaded.
-        for decoder in decoders:
-            decoder.start()
+        decoders.start()
         with console.status("loading the model"):
             model = load_for_ingest(engine, settings)
             model_id = claim(engine, model)
@@ -107,14 +104,13 @@ def _ingest_files(
                 console.print(f"[bold yellow]The weights of {DEFAULT} cannot be had now.[/]")
             console.print(f"[yellow]{TINY_WARNING}[/]", soft_wrap=True)
         embedding = stack.enter_context(Embedding(model))
-        spool = settings.spool_dir
-        ingesters = [
-            Ingester(engine, embedding, model_id, spool, decoder, sampling, collection)
-            for decoder in decoders
-        ]
+        ingester = Ingester(
+            engine, embedding, model_id, settings.spool_dir, decoders, sampling, collection
+        )
         shown = stack.enter_context(display(len(files), console))
         # Closed before the decoders are: those of files under way must not be taken for crashed.
-        for outcome in stack.enter_context(closing(ingest_files(ingesters, files, shown))):
+        outcomes = ingest_files(ingester, files, shown, decoders.files_at_a_time)
+        for outcome in stack.enter_context(closing(outcomes)):
             summary.add(outcome)
 
 

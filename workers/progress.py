@@ -12,6 +12,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
@@ -72,16 +73,22 @@ class _Bars:
 class _Bar:
     def __init__(self, shown: _Bars, name: str) -> None:
         self.shown = shown
-        self.frames = shown.bars.add_task(name, total=None, unit="frames", rated=True)
+        self.name = name
+        self.frames: TaskID | None = None
 
     def show_frames(self, progress: FrameProgress) -> None:
+        bars = self.shown.bars
+        if self.frames is None:
+            # Files that wait for a decoder have no bar.
+            self.frames = bars.add_task(self.name, total=None, unit="frames", rated=True)
         # The number of frames is the container's word, which may be too low.
         total = max(progress.all_frames, progress.frames) if progress.all_frames else None
-        self.shown.bars.update(self.frames, completed=progress.frames, total=total)
+        bars.update(self.frames, completed=progress.frames, total=total)
 
     def end(self, outcome: Outcome) -> None:
         bars = self.shown.bars
-        bars.remove_task(self.frames)
+        if self.frames is not None:
+            bars.remove_task(self.frames)
         bars.console.print(_line(outcome), highlight=False)
         bars.advance(self.shown.files)
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from app.models import Scene as SceneRow
 from app.models import Video, VideoFile
 from workers.analysis import Scene, Subtitle
-from workers.decoder import Decoder
+from workers.decoders import Decoders
 from workers.details import Details, describe
 from workers.links import keep_edits
 from workers.said import said_in_scenes, write_lines
@@ -43,7 +43,7 @@ class IndexedFile:
 
 
 def refresh_details(
-    engine: Engine, decoder: Decoder, path: Path, collection: str | None = None
+    engine: Engine, decoders: Decoders, path: Path, collection: str | None = None
 ) -> Refreshed | None:
     """Brings a video's details and subtitles up to date if the sidecars of its file have changed.
 
@@ -62,7 +62,7 @@ def refresh_details(
         if video.path != str(path):
             _note(connection, path, sidecars)
             return None
-    read = decoder.describe(path)
+    read = decoders.describe(path)
     details = describe(path, read.info, collection or video.collection)
     try:
         _write(engine, path, details, read.subtitles, sidecars)

@@ -3,7 +3,6 @@
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Event
 
 from workers.analysis import Progress
@@ -16,16 +15,13 @@ class StoppedError(Exception):
 
 
 def ingest_files(
-    ingesters: Sequence[Ingester], paths: Sequence[Path], shown: Display
+    ingester: Ingester, paths: Sequence[Path], shown: Display, at_a_time: int
 ) -> Generator[Outcome, None, None]:
-    """Index files, as many at a time as there are ingesters, and tell of each as it is done.
+    """Index files, so many at a time, and tell of each as it is done.
 
     What ends one of them other than by an outcome, such as a database that is gone, ends all: the
     others stop at their next frame, and leave nothing behind.
     """
-    free: SimpleQueue[Ingester] = SimpleQueue()
-    for ingester in ingesters:
-        free.put(ingester)
     stop = Event()
 
     def ingest(path: Path) -> Outcome:
@@ -36,15 +32,11 @@ def ingest_files(
                 raise StoppedError
             file.show_frames(progress)
 
-        ingester = free.get()
-        try:
-            outcome = ingester.ingest(path, on_progress)
-        finally:
-            free.put(ingester)
+        outcome = ingester.ingest(path, on_progress)
         file.end(outcome)
         return outcome
 
-    with ThreadPoolExecutor(len(ingesters), thread_name_prefix="ingest") as threads:
+    with ThreadPoolExecutor(at_a_time, thread_name_prefix="ingest") as threads:
         try:
             for done in as_completed([threads.submit(ingest, path) for path in paths]):
                 yield done.result()

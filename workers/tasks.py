@@ -3,7 +3,6 @@
 import logging
 import time
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Lock
 
 from procrastinate import App, JobContext
@@ -16,7 +15,7 @@ from app.queue import FILL_TASK, INGEST_QUEUE, INGEST_TASK, worker_app
 from app.sampling import Sampling
 from workers.analysis import Progress
 from workers.background_fill import BackgroundFill
-from workers.decoder import Decoder
+from workers.decoders import Decoders
 from workers.embedding import Embedding
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester
@@ -33,10 +32,7 @@ class IngestWorker:
         self.engine = get_engine(settings)
         self.embedding: Embedding | None = None
         self.loading = Lock()
-        # A decoder is for one thread at a time: there are as many as jobs at a time.
-        self.decoders: SimpleQueue[Decoder] = SimpleQueue()
-        for _ in range(settings.jobs):
-            self.decoders.put(Decoder.of(settings))
+        self.decoders = Decoders.of(settings)
 
     def ingest_file(
         self, context: JobContext, path: str, sampling: str, collection: str | None
@@ -49,20 +45,16 @@ class IngestWorker:
 
         embedding, model_id = self._embedding()
         began_s = time.monotonic()
-        decoder = self.decoders.get()
-        try:
-            ingester = Ingester(
-                self.engine,
-                embedding,
-                model_id,
-                self.settings.spool_dir,
-                decoder,
-                Sampling.parse(sampling),
-                collection,
-            )
-            outcome = ingester.ingest(Path(path), stop_if_told)
-        finally:
-            self.decoders.put(decoder)
+        ingester = Ingester(
+            self.engine,
+            embedding,
+            model_id,
+            self.settings.spool_dir,
+            self.decoders,
+            Sampling.parse(sampling),
+            collection,
+        )
+        outcome = ingester.ingest(Path(path), stop_if_told)
         facts = {
             "path": str(outcome.path),
             "state": outcome.state,
@@ -74,8 +66,7 @@ class IngestWorker:
 
     def close(self) -> None:
         """Ends the decoders."""
-        while not self.decoders.empty():
-            self.decoders.get().close()
+        self.decoders.close()
 
     def _embedding(self) -> tuple[Embedding, int]:
         """The model at work, which all jobs share, and its id in the index.
@@ -107,6 +98,6 @@ def run(settings: Settings) -> None:
     """Takes ingest jobs until the process is told to stop."""
     worker = IngestWorker(settings)
     try:
-        work_off(worker.app, settings, INGEST_QUEUE, settings.jobs)
+        work_off(worker.app, settings, INGEST_QUEUE, worker.decoders.files_at_a_time)
     finally:
         worker.close()

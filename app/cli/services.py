@@ -72,7 +72,7 @@ def serve(host: str | None, port: int | None) -> None:
 def worker(only: str | None) -> int:
     """Run the worker: embedder, ingest and scanner.
 
-    The embedder answers questions, ingest takes files from the queue (SCENEQL_JOBS of them at a
+    The embedder answers questions, ingest takes files from the queue (SCENEQL_JOBS decoded at a
     time), and the scanner looks for new ones in the sources.
     """
     logs.configure(get_settings())

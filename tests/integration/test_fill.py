@@ -23,6 +23,7 @@ from tests.filling import add_active_model
 from tests.media import shot, write_clip
 from workers.background_fill import BackgroundFill
 from workers.decoder import Decoder
+from workers.decoders import Decoders
 from workers.embedding import Embedding
 from workers.fill import Filler
 from workers.ingest import Ingester
@@ -72,7 +73,7 @@ class Library:
             Embedding(self.model),
             self.live_id,
             spool,
-            self.decoder,
+            Decoders([self.decoder]),
             Sampling.parse(sampling),
         )
         outcome = ingester.ingest(path)
@@ -364,7 +365,12 @@ def test_hard_media_yield_the_very_same_frames_again(
     tmp_path: Path,
 ) -> None:
     ingester = Ingester(
-        engine, Embedding(tiny), live_id, tmp_path / "spool", decoder, Sampling.parse("scenes:2")
+        engine,
+        Embedding(tiny),
+        live_id,
+        tmp_path / "spool",
+        Decoders([decoder]),
+        Sampling.parse("scenes:2"),
     )
     # The hard thing about a large file is in small ones as well.
     small = [path for path in find_media([Path(str(EDGE))]).files if path.stat().st_size < 300_000]

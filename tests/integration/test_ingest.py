@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from tests.media import shot, write_clip
 from workers import store
 from workers.attempts import begin_attempt
 from workers.decoder import Decoder
+from workers.decoders import Decoders
 from workers.embedding import Embedding
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Outcome
@@ -54,7 +57,7 @@ def ingest(engine: Engine, tiny: Model, decoder: Decoder, tmp_path: Path) -> Ing
         Embedding(tiny),
         claim(engine, tiny),
         tmp_path / "spool",
-        decoder,
+        Decoders([decoder]),
         Sampling.parse("scenes:2"),
     )
     return ingester.ingest
@@ -332,6 +335,27 @@ def test_a_file_that_changes_while_it_is_read_is_not_indexed(
     assert outcome.reason is not None
     assert "was changed or went away while it was read" in outcome.reason
     assert counts(engine) == (1, 0, 0, 0, 0)
+
+
+def test_the_next_file_is_decoded_while_one_waits_for_its_vectors(
+    ingest: Any, tiny: Model, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = write_clip(tmp_path / "other.mp4", shot(3, 25))
+    is_waiting, has_decoder = threading.Event(), threading.Event()
+    encode = tiny.encode_prepared
+
+    def encode_when_the_other_is_decoded(pictures: Sequence[Tensor]) -> NDArray[np.float32]:
+        is_waiting.set()
+        assert has_decoder.wait(60), "the only decoder was kept by a file that is decoded"
+        return encode(pictures)
+
+    monkeypatch.setattr(tiny, "encode_prepared", encode_when_the_other_is_decoded)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(ingest, clip)
+        assert is_waiting.wait(60)
+        second = threads.submit(ingest, other, lambda _: has_decoder.set())
+
+    assert (first.result().state, second.result().state) == ("indexed", "indexed")
 
 
 @pytest.fixture

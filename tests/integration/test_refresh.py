@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from app.sampling import Sampling
 from tests.media import shot, write_clip
 from workers.decoder import Decoder
+from workers.decoders import Decoders
 from workers.embedding import Embedding
 from workers.index_model import claim
 from workers.ingest import Ingester, Outcome
@@ -37,7 +38,7 @@ def ingest(engine: Engine, tiny: Model, decoder: Decoder, tmp_path: Path) -> Ing
         Embedding(tiny),
         claim(engine, tiny),
         tmp_path / "spool",
-        decoder,
+        Decoders([decoder]),
         Sampling.parse("scenes:2"),
     ).ingest
 
@@ -297,4 +298,4 @@ def test_a_file_that_moved_is_described_by_what_is_beside_it_there(
 def test_a_file_of_no_video_is_not_refreshed(
     engine: Engine, decoder: Decoder, tmp_path: Path
 ) -> None:
-    assert refresh_details(engine, decoder, tmp_path / "unknown.mp4") is None
+    assert refresh_details(engine, Decoders([decoder]), tmp_path / "unknown.mp4") is None

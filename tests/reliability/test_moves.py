@@ -20,6 +20,7 @@ from tests.reliability.faults import (
     worker,
 )
 from workers.decoder import Decoder
+from workers.decoders import Decoders
 from workers.embedding import Embedding
 from workers.index_model import claim
 from workers.ingest import Ingester
@@ -56,7 +57,7 @@ def test_moved_files_are_found_again_without_being_indexed_anew(
         Embedding(model),
         claim(engine, model),
         settings_of_test.spool_dir,
-        decoder,
+        Decoders([decoder]),
         Sampling.parse("scenes:3"),
     )
     for file in files:

@@ -41,19 +41,19 @@ def shown(written: StringIO) -> Any:
 
 
 def test_every_file_has_its_outcome(shown: Display, written: StringIO) -> None:
-    outcomes = list(ingest_files([Stub(lambda *_: None)] * 2, FILES, shown))  # type: ignore[list-item]
+    outcomes = list(ingest_files(Stub(lambda *_: None), FILES, shown, 2))  # type: ignore[arg-type]
 
     assert sorted(outcome.path for outcome in outcomes) == FILES
     lines = written.getvalue().splitlines()
     assert [line.split()[0] for line in lines] == [f"[{n}/6]" for n in range(1, 7)]
 
 
-def test_as_many_files_are_read_at_a_time_as_there_are_ingesters(shown: Display) -> None:
+def test_as_many_files_are_read_at_a_time_as_is_said(shown: Display) -> None:
     both = threading.Barrier(2, timeout=TIMEOUT_S)
-    two = [Stub(lambda *_: both.wait() and None) for _ in range(2)]  # type: ignore[func-returns-value]
+    stub = Stub(lambda *_: both.wait() and None)  # type: ignore[func-returns-value]
 
     # A third would break the barrier, one alone would wait in vain.
-    assert len(list(ingest_files(two, FILES, shown))) == len(FILES)  # type: ignore[arg-type]
+    assert len(list(ingest_files(stub, FILES, shown, 2))) == len(FILES)  # type: ignore[arg-type]
 
 
 def test_what_ends_one_file_ends_all_at_their_next_frame(shown: Display) -> None:
@@ -75,7 +75,7 @@ def test_what_ends_one_file_ends_all_at_their_next_frame(shown: Display) -> None
             raise
 
     with pytest.raises(ConnectionError, match="is gone"):
-        list(ingest_files([Stub(read), Stub(read)], FILES, shown))  # type: ignore[list-item]
+        list(ingest_files(Stub(read), FILES, shown, 2))  # type: ignore[arg-type]
 
     assert FILES[0] in stopped
     assert set(begun) <= set(FILES[:3])
@@ -97,7 +97,7 @@ def test_whoever_stops_listening_stops_the_files_that_are_being_read(shown: Disp
             stopped.append(path)
             raise
 
-    outcomes = ingest_files([Stub(read), Stub(read)], FILES, shown)  # type: ignore[list-item]
+    outcomes = ingest_files(Stub(read), FILES, shown, 2)  # type: ignore[arg-type]
     assert next(outcomes).path == FILES[0]
     outcomes.close()
 
