@@ -11,6 +11,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, Row, text
 from sqlalchemy.exc import DBAPIError
 
+from app.catalog import ActiveModel
 from app.config import get_settings
 from app.errors import (
     BadRequestError,
@@ -163,8 +164,10 @@ def kept_picture(engine: Engine, key: str) -> bytes | None:
 
 
 @contextmanager
-def one_model(connection: Connection) -> Iterator[None]:
+def one_model(connection: Connection) -> Iterator[ActiveModel | None]:
     """Within the block all that is read is of one model: a switch to another waits for its end.
+
+    Gives that model, or None as long as nothing was indexed.
 
     A ranking looks up the active model before it reads `moments`, and a switch between the two
     would have it compare vectors of two models.
@@ -173,8 +176,14 @@ def one_model(connection: Connection) -> Iterator[None]:
     assert isinstance(driver, psycopg.Connection)
     try:
         # Sent at once, because each way to the server and back is as long as a small statement.
-        driver.execute("BEGIN; LOCK TABLE moments IN ACCESS SHARE MODE")
-        yield
+        cursor = driver.execute(
+            "BEGIN; LOCK TABLE moments IN ACCESS SHARE MODE; "
+            "SELECT id, name, pretrained, dim FROM embedding_models WHERE active"
+        )
+        while cursor.nextset():
+            pass
+        row = cursor.fetchone()
+        yield ActiveModel(*row) if row else None
     except BaseException:
         driver.rollback()
         raise

@@ -1,6 +1,7 @@
 """The one statement that answers a question: its filter, its ranking and its order, in SQL."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -92,8 +93,11 @@ def vector_of(question: Question) -> ColumnElement[Any]:
     return func.hybrid_vector(*parts)
 
 
+@lru_cache(maxsize=256)
 def statement_of(question: Question) -> Select[Any]:
     """The hits in their order, each with what a person wants to know of its video and scene.
+
+    Kept for what is asked again, because building it takes about a millisecond.
 
     Columns: those of moment_hit or, with `then`, of sequence_hit, and collection, tags,
     recorded_at, duration_s and indexed_at of the video and what is said in the scene.

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from app.asking import Question
-from app.catalog import ActiveModel, active_model
+from app.catalog import ActiveModel
 from app.errors import BadRequestError, EmbedderAbsentError
 from app.questions import Asked, ask_again, ask_picture, ask_words, one_model, sql_errors
 from app.ranking import statement_of, within
@@ -87,9 +87,9 @@ def search(engine: Engine, question: Question) -> Answer:
         asked, question = make_ready(connection, question)
 
         def ranked() -> tuple[tuple[Hit, ...], ActiveModel | None]:
-            with sql_errors(), one_model(connection):
+            with sql_errors(), one_model(connection) as model:
                 rows = connection.execute(statement_of(question)).all()
-                return tuple(_hit(row._mapping) for row in rows), active_model(connection)
+            return tuple(_hit(row._mapping) for row in rows), model
 
         try:
             hits, model = ranked()

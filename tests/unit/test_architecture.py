@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "app.vector_index": ("app.errors", "app.locks", "app.model_catalog"),
     "app.model_switch": ("app.locks", "app.model_catalog", "app.models"),
     "app.filters": ("app.errors", "app.models"),
-    "app.questions": ("app.config", "app.errors"),
+    "app.questions": ("app.catalog", "app.config", "app.errors"),
     "app.video_columns": ("app.models",),
     "app.catalog": ("app.errors", "app.models", "app.typed_filters",
                     "app.video_columns"),
