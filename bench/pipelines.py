@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -145,7 +145,7 @@ def ready_to_ingest(
     model_id = claim(engine, model)
     with ExitStack() as stack:
         embedding = stack.enter_context(Embedding(model))
-        decoders = stack.enter_context(Decoders.of(settings))
+        decoders = stack.enter_context(closing(Decoders.of(settings)))
         for decoder in decoders.all:
             # Started, and waited for.
             decoder.describe(clips[0].path)

@@ -93,7 +93,7 @@ def _ingest_files(
     engine = get_engine(settings)
     ensure_current(engine, settings)
     with ExitStack() as stack:
-        decoders = stack.enter_context(Decoders.of(settings, most=len(files)))
+        decoders = stack.enter_context(closing(Decoders.of(settings, most=len(files))))
         # They start while the model is being loaded.
         decoders.start()
         with console.status("loading the model"):
