@@ -13,7 +13,8 @@ SHARED_MEMORY = Path("/dev/shm")
 def config_text(socket_folder: Path) -> str:
     """A configuration file for a server that is reached through a socket in `socket_folder` only.
 
-    Memory is shared with the model and the decoder, so the server takes a modest part of it.
+    Memory is shared with the model and the decoders. A quarter of it is what Postgres recommends to
+    hold itself: a search in ten million frames took half as long again with an eighth.
     """
     memory_mb = psutil.virtual_memory().total // 2**20
     cores = os.cpu_count() or 1
@@ -26,7 +27,7 @@ def config_text(socket_folder: Path) -> str:
         "port": PORT,
         "unix_socket_directories": f'"{socket_folder_quoted}"',
         "unix_socket_permissions": "0700",
-        "shared_buffers": f"{_between(128, memory_mb // 8, 4096)}MB",
+        "shared_buffers": f"{_between(128, memory_mb // 4, 8192)}MB",
         "effective_cache_size": f"{memory_mb // 2}MB",
         "maintenance_work_mem": f"{maintenance_mb}MB",
         # It also bounds how far an iterative HNSW scan may go on.

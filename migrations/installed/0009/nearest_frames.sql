@@ -31,6 +31,8 @@ DECLARE
     frames integer;
     held bigint := 0;
     by_signs boolean;
+    -- Where no video is hidden, rows need not be joined with theirs.
+    hides boolean;
     visible bigint[];
     source text;
     ef_search text;
@@ -44,6 +46,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    hides := EXISTS (
+        SELECT FROM videos v WHERE v.frame_count > 0 AND (v.path IS NULL OR v.status <> 'indexed'));
     IF within IS NULL THEN
         exact_up_to := least(exact_up_to, 20000);
         -- Counted only as far as it matters, since a library may hold a hundred thousand videos.
@@ -56,9 +60,9 @@ BEGIN
             EXIT WHEN held > exact_up_to AND held > n;
         END LOOP;
         source := format(
-            'FROM frame_embeddings e JOIN videos v ON v.id = e.video_id '
-            'WHERE e.model_id = %s AND v.path IS NOT NULL AND v.status = ''indexed'' '
-            'AND ($4 IS NULL OR e.video_id <> $4) ', model.id);
+            'FROM frame_embeddings e %sWHERE e.model_id = %s AND ($4 IS NULL OR e.video_id <> $4) ',
+            CASE WHEN hides THEN 'JOIN videos v ON v.id = e.video_id AND v.path IS NOT NULL '
+                'AND v.status = ''indexed'' ' END, model.id);
     ELSE
         SELECT coalesce(sum(v.frame_count), 0), coalesce(array_agg(v.id), '{}') INTO held, visible
         FROM videos v
@@ -70,9 +74,7 @@ BEGIN
 
     exact := exact OR held <= exact_up_to;
     -- Videos that are hidden are a filter, too.
-    IF NOT exact AND (within IS NOT NULL OR EXISTS (
-        SELECT FROM videos v WHERE v.frame_count > 0 AND (v.path IS NULL OR v.status <> 'indexed')))
-    THEN
+    IF NOT exact AND (within IS NOT NULL OR hides) THEN
         SELECT count(*) FILTER (WHERE CASE WHEN within IS NOT NULL THEN near.video_id = ANY (visible)
             ELSE EXISTS (SELECT FROM videos v WHERE v.id = near.video_id
                 AND v.path IS NOT NULL AND v.status = 'indexed') END) < least_held INTO exact
