@@ -17,7 +17,7 @@ from workers.model import Model
 BATCH_SIZE = 16
 # One batch is being embedded while the next one fills; more would only take memory.
 PICTURES_AHEAD = 3 * BATCH_SIZE
-FILL_UP_S = 1.0
+FILL_UP_S = 0.25
 """How long an idle model waits for others to fill the last batch of a video that is decoded."""
 
 Item = TypeVar("Item")
