@@ -14,7 +14,7 @@ def config_text(socket_folder: Path) -> str:
     """A configuration file for a server that is reached through a socket in `socket_folder` only.
 
     Memory is shared with the model and the decoders. A quarter of it is what Postgres recommends to
-    hold itself: a search in ten million frames took half as long again with an eighth.
+    hold itself: searches in ten million frames took half as long again with an eighth.
     """
     memory_mb = psutil.virtual_memory().total // 2**20
     cores = os.cpu_count() or 1
