@@ -4,26 +4,18 @@ Each sampling mode indexes the same clips into a database of its own, on the pro
 there is one, with the model on the GPU. The disk is apart for pictures and for all else.
 """
 
-import argparse
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from sqlalchemy import Engine, TextClause, text
 
-from app.config import Settings
-from app.db import embedded, get_engine
-from app.migrate import upgrade
-from bench.clips import Clip, clips
-from bench.ingest import CLIPS, HOME
-from bench.machine import header
+from bench.clips import Clip
+from bench.ingest import given
 from bench.measuring import Counts, Ready, Run, run
-from bench.pipelines import index
+from bench.pipelines import index, new_library
 from bench.random_weights import Weighted
-from workers.model import DEFAULT, ModelId
 
 SAMPLINGS = ("keyframes", "scenes:1", "scenes:3", "every:1s")
 PROCESSOR, GPU = "processor", "GPU"
@@ -55,18 +47,11 @@ def index_and_weigh(
     if device == PROCESSOR:
         # Read when torch first looks for a GPU, which in this process is yet to come.
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    with TemporaryDirectory(prefix="bench-cost-") as home:
-        settings = Settings(home=Path(home), database_url=None)
-        engine = get_engine(settings)
-        try:
-            upgrade(engine)
-            empty_bytes = _bytes(engine, _LIBRARY_BYTES)
-            counts = index(ready, engine, settings, clips, sampling, weighted)
-            thumbnails_bytes = _bytes(engine, _PICTURES_BYTES)
-            other_bytes = _bytes(engine, _LIBRARY_BYTES) - empty_bytes - thumbnails_bytes
-        finally:
-            engine.dispose()
-            embedded(settings).stop()
+    with new_library() as (engine, settings):
+        empty_bytes = _bytes(engine, _LIBRARY_BYTES)
+        counts = index(ready, engine, settings, clips, sampling, weighted)
+        thumbnails_bytes = _bytes(engine, _PICTURES_BYTES)
+        other_bytes = _bytes(engine, _LIBRARY_BYTES) - empty_bytes - thumbnails_bytes
     return Weighed(**vars(counts), thumbnails_bytes=thumbnails_bytes, other_bytes=other_bytes)
 
 
@@ -108,20 +93,7 @@ def report(
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description="Hours of video an hour, and their disk.")
-    folder = os.environ.get(CLIPS)
-    parser.add_argument("--media", type=Path, default=Path(folder) if folder else None)
-    parser.add_argument("--clips", type=int, help="so many of them; default: all")
-    parser.add_argument("--model", default=str(DEFAULT), help=f"default: {DEFAULT}")
-    parser.add_argument("--home", type=Path, default=HOME)
-    given = parser.parse_args()
-    found = clips(given.media, given.home, given.clips)
-    weighted = Weighted(ModelId.parse(given.model), given.home / "models")
-    media_s = sum(clip.duration_s for clip in found)
-    print(
-        f"{header()}\n\n{len(found)} clips, {media_s:.0f} s of video, {weighted.model_id}\n",
-        flush=True,
-    )
+    found, weighted = given("Hours of video an hour, and their disk.")
     report(found, weighted, devices(), lambda line: print(line, flush=True))
 
 

@@ -126,22 +126,28 @@ class _Table:
         return measured
 
 
-def main() -> None:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description="How quick the ingest is.")
+def given(description: str) -> tuple[list[Clip], Weighted]:
+    """The clips and the model that the command line names, after printing what they are."""
+    parser = argparse.ArgumentParser(description=description)
     folder = os.environ.get(CLIPS)
     parser.add_argument("--media", type=Path, default=Path(folder) if folder else None)
     parser.add_argument("--clips", type=int, help="so many of them; default: all")
     parser.add_argument("--model", default=str(DEFAULT), help=f"default: {DEFAULT}")
     parser.add_argument("--home", type=Path, default=HOME)
-    given = parser.parse_args()
-    found = clips(given.media, given.home, given.clips)
-    weighted = Weighted(ModelId.parse(given.model), given.home / "models")
+    named = parser.parse_args()
+    found = clips(named.media, named.home, named.clips)
+    weighted = Weighted(ModelId.parse(named.model), named.home / "models")
     media_s = sum(clip.duration_s for clip in found)
     print(
         f"{header()}\n\n{len(found)} clips, {media_s:.0f} s of video, {weighted.model_id}\n",
         flush=True,
     )
+    return found, weighted
+
+
+def main() -> None:
+    """Print the tables."""
+    found, weighted = given("How quick the ingest is.")
     report(found, weighted, lambda line: print(line, flush=True))
 
 

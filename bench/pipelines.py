@@ -106,12 +106,19 @@ def seek_every_second(ready: Ready, clips: list[Clip], weighted: Weighted) -> Co
 
 def sceneql(ready: Ready, clips: list[Clip], sampling: str, weighted: Weighted) -> Counts:
     """SceneQL's whole ingest into a new database, by a worker that has its model loaded."""
+    with new_library() as (engine, settings):
+        return index(ready, engine, settings, clips, sampling, weighted)
+
+
+@contextmanager
+def new_library() -> Iterator[tuple[Engine, Settings]]:
+    """An empty library in a database of its own, which is gone after the block."""
     with TemporaryDirectory(prefix="bench-ingest-") as home:
         settings = Settings(home=Path(home), database_url=None)
         engine = get_engine(settings)
         try:
             upgrade(engine)
-            return index(ready, engine, settings, clips, sampling, weighted)
+            yield engine, settings
         finally:
             engine.dispose()
             embedded(settings).stop()

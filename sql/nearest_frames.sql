@@ -46,10 +46,11 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    hides := EXISTS (
-        SELECT FROM videos v WHERE v.frame_count > 0 AND (v.path IS NULL OR v.status <> 'indexed'));
     IF within IS NULL THEN
         exact_up_to := least(exact_up_to, 20000);
+        hides := EXISTS (
+            SELECT FROM videos v
+            WHERE v.frame_count > 0 AND (v.path IS NULL OR v.status <> 'indexed'));
         -- Counted only as far as it matters, since a library may hold a hundred thousand videos.
         FOR frames IN
             SELECT v.frame_count FROM videos v
