@@ -17,7 +17,7 @@ from app.db import engine_for
 from bench.clips import Clip
 from bench.pipelines import ready_to_ingest
 from bench.random_weights import Weighted
-from workers.__main__ import INGEST_NICENESS
+from workers.priority import INGEST_NICENESS, lower_priority
 
 _SAMPLING = "scenes:3"
 
@@ -77,7 +77,9 @@ def _ingest(
     stop: Event,
     pictures: Any,
 ) -> None:
-    os.nice(INGEST_NICENESS)
+    # A session of its own, as the supervisor gives each of its processes.
+    os.setsid()
+    lower_priority(INGEST_NICENESS)
     engine = engine_for(address)
     with ready_to_ingest(engine, Settings(home=home), clips, _SAMPLING, weighted) as ingest:
         while not stop.is_set():

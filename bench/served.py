@@ -41,7 +41,9 @@ def served(address: str, home: Path, weighted: Weighted) -> Iterator[int]:
         worker_command("--quiet", "embedder"),
         python_module("app.cli", "serve", "--host", HOST, "--port", str(port)),
     )
-    processes = [subprocess.Popen(command, env=environment) for command in commands]
+    processes = [
+        subprocess.Popen(command, env=environment, start_new_session=True) for command in commands
+    ]
     try:
         _wait_until_ready(address, port, processes)
         yield port

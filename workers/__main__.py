@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 import sys
 from pathlib import Path
 
@@ -11,11 +10,7 @@ from app.config import Settings, get_settings
 from app.errors import SceneqlError
 from app.failures import in_one_line
 from app.supervisor import NEEDS_A_PERSON, end_with_parent
-
-# A lower priority for work that nobody waits for: a machine in use stays usable.
-INGEST_NICENESS = 10
-# Somebody waits for a conversion, but the pages and the embedder come first.
-CONVERSION_NICENESS = 5
+from workers.priority import CONVERSION_NICENESS, INGEST_NICENESS, lower_priority
 
 
 def main() -> int:
@@ -67,14 +62,14 @@ def _embedder(settings: Settings, _arguments: argparse.Namespace) -> None:
 def _queue(settings: Settings, _arguments: argparse.Namespace) -> None:
     from workers.tasks import run
 
-    os.nice(INGEST_NICENESS)
+    lower_priority(INGEST_NICENESS)
     run(settings)
 
 
 def _scanner(settings: Settings, _arguments: argparse.Namespace) -> None:
     from workers.scanner import run
 
-    os.nice(INGEST_NICENESS)
+    lower_priority(INGEST_NICENESS)
     run(settings)
 
 
@@ -99,14 +94,14 @@ def _embed(settings: Settings, arguments: argparse.Namespace) -> None:
 def _fill(settings: Settings, arguments: argparse.Namespace) -> int:
     from workers.fill_command import fill
 
-    os.nice(INGEST_NICENESS)
+    lower_priority(INGEST_NICENESS)
     return fill(settings, arguments.model, background=arguments.background)
 
 
 def _prepare(settings: Settings, arguments: argparse.Namespace) -> int:
     from workers.fill_command import prepare
 
-    os.nice(INGEST_NICENESS)
+    lower_priority(INGEST_NICENESS)
     return prepare(settings, arguments.model)
 
 
@@ -114,7 +109,7 @@ def _transcode(settings: Settings, arguments: argparse.Namespace) -> None:
     from workers.limits import limit_memory
     from workers.transcode import FRAGMENTED, STANDARD_OUTPUT, transcode
 
-    os.nice(CONVERSION_NICENESS)
+    lower_priority(CONVERSION_NICENESS)
     limit_memory(settings.decode_memory_mb)
     transcode(
         arguments.file.absolute(),
@@ -128,7 +123,7 @@ def _cut(settings: Settings, arguments: argparse.Namespace) -> None:
     from workers.cut import cut
     from workers.limits import limit_files, limit_memory
 
-    os.nice(CONVERSION_NICENESS)
+    lower_priority(CONVERSION_NICENESS)
     limit_memory(settings.decode_memory_mb)
     if arguments.max_mb is not None:
         limit_files(arguments.max_mb)

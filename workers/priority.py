@@ -1,0 +1,46 @@
+"""The priority of work that nobody waits for: a machine in use stays usable."""
+
+import logging
+import os
+import time
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+INGEST_NICENESS = 10
+# Somebody waits for a conversion, but the pages and the embedder come first.
+CONVERSION_NICENESS = 5
+
+_AUTOGROUP = Path("/proc/self/autogroup")
+_TRIES = 10
+_TRY_AGAIN_AFTER_S = 0.2
+
+
+def lower_priority(niceness: int) -> None:
+    """Take this process, and all that it starts from now on, back behind others.
+
+    Where Linux groups processes by session (sched(7), "The autogroup feature"), it shares the
+    processor out between sessions first, and niceness counts within one alone. So a session that
+    this process leads is taken back too; in one that belongs to others it is left to them.
+
+    Args:
+        niceness: 0 to 19; the higher, the later others' work leaves a turn.
+    """
+    os.nice(niceness)
+    if os.getsid(0) == os.getpid():
+        _lower_session(niceness)
+
+
+def _lower_session(niceness: int) -> None:
+    for _ in range(_TRIES):
+        try:
+            _AUTOGROUP.write_text(str(niceness), encoding="ascii")
+        except BlockingIOError:
+            # The kernel takes one such wish in a tenth of a second, from all processes together.
+            time.sleep(_TRY_AGAIN_AFTER_S)
+        except OSError as error:
+            # Not every system groups by session, nor does every container let one say so.
+            logger.debug("the session keeps its priority: %s", error)
+            return
+        else:
+            return
