@@ -16,6 +16,9 @@ from app.model_catalog import ModelRow
 LEAST_DIM_OF_SIGNS = 256
 # What an index keeps for each frame beside its vector, mostly its neighbours: 16 in each direction.
 LINKS_BYTES = 330
+# How many candidates a row's neighbours are chosen of; what that is worth was measured, see
+# docs/benchmarks.md and docs/decisions/0018.
+EF_CONSTRUCTION = 200
 ROW_BYTES = 130
 # The graph while it is built: the same neighbours with their distances, and pointers.
 GRAPH_BYTES = 800
@@ -154,6 +157,10 @@ def build(
 
         with watched(engine, connection, LOOK_EVERY_S, look):
             if name in former:
+                # It may have been built by a former release, which chose otherwise.
+                connection.exec_driver_sql(
+                    f"ALTER INDEX {name} SET (ef_construction = {EF_CONSTRUCTION})"
+                )
                 connection.exec_driver_sql(f"REINDEX INDEX CONCURRENTLY {name}")
             else:
                 connection.exec_driver_sql(
@@ -170,14 +177,10 @@ def build(
 def definition(kind: Kind, dim: int) -> str:
     """How an index is defined, from USING on. nearest_frames() names the same expressions."""
     if kind is Kind.HALFVEC:
-        return (
-            f"USING hnsw ((embedding::halfvec({dim})) halfvec_cosine_ops) "
-            "WITH (ef_construction = 200)"
-        )
-    return (
-        f"USING hnsw ((binary_quantize(embedding::halfvec({dim}))::bit({dim})) bit_hamming_ops) "
-        "WITH (ef_construction = 128)"
-    )
+        key = f"(embedding::halfvec({dim})) halfvec_cosine_ops"
+    else:
+        key = f"(binary_quantize(embedding::halfvec({dim}))::bit({dim})) bit_hamming_ops"
+    return f"USING hnsw ({key}) WITH (ef_construction = {EF_CONSTRUCTION})"
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from app.errors import BusyDatabaseError
 from app.model_catalog import ModelRow, models
 from app.vector_index import (
     BUILD_LOCK,
+    EF_CONSTRUCTION,
     BuildProgress,
     Kind,
     build,
@@ -121,6 +122,22 @@ def test_an_index_of_the_same_kind_is_built_anew(
     with filled_engine.connect() as connection:
         assert connection.execute(number, {"name": first.name}).scalar_one() != former
     assert kinds(filled_engine, model) == [(kind, True)]
+
+
+def test_an_index_of_a_former_release_is_built_as_thoroughly_as_others_are(
+    filled_engine: Engine, model: ModelRow
+) -> None:
+    built = build(filled_engine, model, Kind.BINARY)
+    with filled_engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER INDEX {built.name} SET (ef_construction = 64)")
+
+    build(filled_engine, model, Kind.BINARY)
+
+    with filled_engine.connect() as connection:
+        options = connection.execute(
+            text("SELECT reloptions FROM pg_class WHERE relname = :name"), {"name": built.name}
+        ).scalar_one()
+    assert options == [f"ef_construction={EF_CONSTRUCTION}"]
 
 
 def test_what_a_broken_off_build_left_is_taken_away(filled_engine: Engine, model: ModelRow) -> None:
