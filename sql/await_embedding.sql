@@ -7,6 +7,10 @@ DECLARE
     -- An embedder that has just been started takes its lock within this time.
     grace CONSTANT interval := '2 seconds';
     look_every CONSTANT interval := '0.25 seconds';
+    -- Who has waited long may wait a little longer: many who look often slow the embedder down.
+    shortest_sleep_s CONSTANT double precision := 0.002;
+    longest_sleep_s CONSTANT double precision := 0.1;
+    waiting_share CONSTANT double precision := 0.05;
     asked_at CONSTANT timestamptz := clock_timestamp();
     answer record;
     embedder_seen_at timestamptz := asked_at;
@@ -31,7 +35,8 @@ BEGIN
                 USING ERRCODE = 'SQ004',
                 HINT = 'It may be loading its model: ask again, or look at its log.';
         END IF;
-        PERFORM pg_sleep(0.002);
+        PERFORM pg_sleep(least(longest_sleep_s, greatest(shortest_sleep_s,
+            waiting_share * extract(epoch FROM clock_timestamp() - asked_at)::double precision)));
         COMMIT;
     END LOOP;
     IF answer.error IS NOT NULL THEN
