@@ -1,3 +1,4 @@
+# make install all is put into .venv, and nothing else is done
 # make demo    a small library is rendered, indexed and asked, then served (SERVE=0: only asked)
 # make test    all tests but the slow ones, against a real Postgres (make test-slow: those)
 # make soak    faults in numbers: workers and Postgres killed, disks filled, a huge import
@@ -11,7 +12,9 @@ TESTS_AT_A_TIME ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 BIN := .venv/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow soak lint format screenshots clean
+.PHONY: install demo test test-slow soak lint format screenshots clean
+
+install: .venv/installed
 
 demo: .venv/installed
 	$(BIN)/sceneql demo $(if $(filter 0,$(SERVE)),--no-serve)

@@ -27,7 +27,10 @@ def sources() -> None:
 @click.option(
     "--every", default="10m", show_default=True, help="From one scan to the next: 30s, 10m, 2h, 1d."
 )
-@click.option("--collection", help="Collection of its videos; else the name of their folder.")
+@click.option(
+    "--collection",
+    help="Collection of its videos; else the first folder below this one.",
+)
 @click.option(
     "--sampling", default="scenes:3", show_default=True, help="scenes:N, every:Ns or keyframes."
 )
