@@ -121,7 +121,7 @@ class Video(Base):
 class VideoFile(Base):
     __tablename__ = "video_files"
     __table_args__ = (
-        CheckConstraint("state IN ('present', 'missing', 'offline', 'removed')", name="state"),
+        CheckConstraint("state IN ('present', 'missing', 'removed')", name="state"),
         CheckConstraint(
             "(video_id IS NULL) = (error IS NOT NULL OR state = 'removed')", name="video_or_error"
         ),
@@ -328,7 +328,10 @@ class QueryEmbedding(Base):
         SmallInteger, ForeignKey("embedding_models.id", ondelete="CASCADE"), primary_key=True
     )
     kind: Mapped[str] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True, comment="SHA-256 of the payload, in hex.")
+    key: Mapped[str] = mapped_column(
+        primary_key=True,
+        comment="SHA-256 of the payload, in hex; of a clip's frame its clip's, with :NUMBER.",
+    )
     # Not a number: the answer to a request is shown to whoever knows its id.
     id: Mapped[UUID] = mapped_column(
         Uuid, server_default=text("gen_random_uuid()"), comment="Known to whoever made the request."

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from app.errors import BusyDatabaseError
-from app.locks import watched
+from app.locks import patiently, watched
 from app.model_catalog import ModelRow
 
 # Below this many dimensions the signs alone tell too little.
@@ -134,7 +134,8 @@ def build(
             longer. None: the server's maintenance_work_mem.
 
     Raises:
-        BusyDatabaseError: Another process builds an index of this model.
+        BusyDatabaseError: Another process builds an index of this model, or keeps open what it read
+            by an index whose options have to be changed.
     """
     name = _name(model.id, kind)
     with _connection_of_its_own(engine) as connection:
@@ -155,12 +156,10 @@ def build(
                     BuildProgress(phase, blocks / all_blocks if all_blocks else 0.0, locker)
                 )
 
+        if name in former:
+            _set_options(engine, connection, name, on_progress)
         with watched(engine, connection, LOOK_EVERY_S, look):
             if name in former:
-                # It may have been built by a former release, which chose otherwise.
-                connection.exec_driver_sql(
-                    f"ALTER INDEX {name} SET (ef_construction = {EF_CONSTRUCTION})"
-                )
                 connection.exec_driver_sql(f"REINDEX INDEX CONCURRENTLY {name}")
             else:
                 connection.exec_driver_sql(
@@ -203,6 +202,25 @@ def _lock(connection: Connection, model: ModelRow) -> None:
             f"another process builds the index of {model} now; wait for it, or end it, which "
             "loses nothing but what it has built"
         )
+
+
+def _set_options(
+    engine: Engine, connection: Connection, name: str, on_progress: Callable[[BuildProgress], None]
+) -> None:
+    """Has REINDEX build as this release does what a former one may have built otherwise.
+
+    That locks out searches for a moment, so it is tried for moments only.
+    """
+    option = f"ef_construction={EF_CONSTRUCTION}"
+    options = text("SELECT reloptions FROM pg_class WHERE oid = to_regclass(:name)")
+    if connection.execute(options, {"name": name}).scalar_one() == [option]:
+        return
+    patiently(
+        engine,
+        f"change the options of {name}",
+        lambda change: change.exec_driver_sql(f"ALTER INDEX {name} SET ({option})"),
+        on_wait=lambda line: on_progress(BuildProgress(line, 0.0)),
+    )
 
 
 def _drop(connection: Connection, name: str) -> None:

@@ -16,6 +16,8 @@ BEGIN ATOMIC
         JOIN videos v ON v.id = s.video_id
         WHERE v.path IS NOT NULL AND v.status = 'indexed'
             AND (within IS NULL OR v.id = ANY (within))
+            -- What is only not wanted is in no order that means anything.
+            AND querytree(q.query) NOT IN ('', 'T')
         ORDER BY relevance DESC, s.video_id, s.scene_no LIMIT k
     )
     UNION ALL
@@ -25,12 +27,14 @@ BEGIN ATOMIC
         JOIN videos v ON v.words @@ q.query
         WHERE v.path IS NOT NULL AND v.status = 'indexed'
             AND (within IS NULL OR v.id = ANY (within))
+            AND querytree(q.query) NOT IN ('', 'T')
         ORDER BY relevance DESC, v.id LIMIT k
     );
 END;
 
 COMMENT ON FUNCTION keyword_hits(text, integer, bigint[]) IS
     'Scenes whose subtitles match keywords (as in web searches: "a phrase", or, -not), and videos whose '
-    'title, description, tags, collection or file name do (scene_no NULL), at most k of each.';
+    'title, description, tags, collection or file name do (scene_no NULL), at most k of each; none where '
+    'keywords say only what is not wanted.';
 REVOKE ALL ON FUNCTION keyword_hits(text, integer, bigint[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION keyword_hits(text, integer, bigint[]) TO sceneql_analyst;

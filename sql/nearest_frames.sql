@@ -58,7 +58,7 @@ BEGIN
                 AND v.id IS DISTINCT FROM except_video
         LOOP
             held := held + frames;
-            EXIT WHEN held > exact_up_to AND held > n;
+            EXIT WHEN held > greatest(exact_up_to, candidates_each * n::bigint);
         END LOOP;
         source := format(
             'FROM frame_embeddings e %sWHERE e.model_id = %s AND ($4 IS NULL OR e.video_id <> $4) ',

@@ -14,7 +14,7 @@ BEGIN
     IF vector IS NULL THEN
         RAISE EXCEPTION 'the question % has no vector yet', quote_literal(left(query, 80))
             USING ERRCODE = 'SQ001',
-            HINT = format('Run first: CALL embed_query(%s);', quote_literal(left(query, 80)));
+            HINT = format('Run first: CALL embed_query(%L);', query);
     END IF;
     RETURN vector;
 END;

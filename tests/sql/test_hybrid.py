@@ -149,6 +149,17 @@ def test_a_minus_leaves_out_what_has_all_of_the_word(connection: Connection, key
     assert [hit.video_id for hit in found] == ([3] if "上海滩" in keywords else [])
 
 
+@pytest.mark.parametrize("keywords", ["-beach", "-beach -ship", "beach or -ship"])
+def test_words_that_are_only_not_wanted_find_nothing_by_themselves(
+    connection: Connection, keywords: str
+) -> None:
+    plain = hits(connection, "'beach', k => 10")
+
+    found = hits(connection, f"'beach', '{keywords}', k => 10")
+
+    assert [tuple(hit) for hit in found] == [tuple(hit) for hit in plain]
+
+
 def test_subtitles_name_the_scene_in_which_they_are_said(connection: Connection) -> None:
     [hit] = hits(connection, "keywords => 'ships'")
 

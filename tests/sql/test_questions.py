@@ -78,6 +78,16 @@ def test_without_an_embedder_the_cure_is_named(analyst: psycopg.Connection) -> N
     assert raised.value.diag.message_hint == "Start one: sceneql worker, or sceneql up."
 
 
+def test_the_cure_for_a_long_question_is_that_question(analyst: psycopg.Connection) -> None:
+    question = "a red circle beside a blue square, " * 10 + "and a 'quoted' word"
+
+    with pytest.raises(psycopg.Error, match="has no vector yet") as raised:
+        analyst.execute("SELECT query_vector(%s)", [question])
+
+    quoted = question.replace("'", "''")
+    assert raised.value.diag.message_hint == f"Run first: CALL embed_query('{quoted}');"
+
+
 def test_an_embedder_that_does_not_answer_runs_into_the_timeout(
     engine: Engine, analyst: psycopg.Connection
 ) -> None:

@@ -88,6 +88,21 @@ def test_rankings_use_the_index_over_signs_and_find_what_is_nearest(
     assert recall >= 0.98
 
 
+def test_what_is_found_by_signs_is_not_called_exact_however_much_is_asked_for(
+    filled_engine: Engine, model: ModelRow, drawn: Filled
+) -> None:
+    build(filled_engine, model, Kind.BINARY)
+
+    with filled_engine.connect() as connection:
+        use_the_index(connection)
+        # Four candidates are read for each row, and half of the library is not all of it.
+        said = connection.execute(
+            text("SELECT DISTINCT is_exact FROM nearest_frames(CAST(:v AS halfvec), 500)"),
+            {"v": literal(drawn.questions[0])},
+        ).scalars()
+        assert list(said) == [False]
+
+
 def test_an_index_over_vectors_comes_back_and_streams_use_it(
     filled_engine: Engine, drawn: Filled, model: ModelRow
 ) -> None:
@@ -138,6 +153,30 @@ def test_an_index_of_a_former_release_is_built_as_thoroughly_as_others_are(
             text("SELECT reloptions FROM pg_class WHERE relname = :name"), {"name": built.name}
         ).scalar_one()
     assert options == [f"ef_construction={EF_CONSTRUCTION}"]
+
+
+def test_options_that_are_right_lock_nobody_out(filled_engine: Engine, model: ModelRow) -> None:
+    built = build(filled_engine, model, Kind.BINARY)
+    told: list[BuildProgress] = []
+    with filled_engine.connect() as reader:
+        reader.execute(text(f"SELECT count(*) FROM frame_embeddings_{model.id}"))
+        locked = text(
+            "SELECT mode FROM pg_locks WHERE relation = to_regclass(:name) AND NOT granted"
+        )
+
+        building = threading.Thread(
+            target=build,
+            args=(filled_engine, model, Kind.BINARY),
+            kwargs={"on_progress": told.append},
+        )
+        building.start()
+        while not any(one.waits_for for one in told):
+            with filled_engine.connect() as other:
+                modes = other.execute(locked, {"name": built.name}).scalars().all()
+            assert "AccessExclusiveLock" not in modes, "a search would have to wait"
+            assert building.is_alive(), f"nobody held it up: {told}"
+        reader.rollback()
+    building.join(120)
 
 
 def test_what_a_broken_off_build_left_is_taken_away(filled_engine: Engine, model: ModelRow) -> None:

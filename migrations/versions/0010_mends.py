@@ -1,0 +1,39 @@
+"""Truer answers: what is only not wanted, what is exact, and who waits.
+
+Revision ID: 0010
+Revises: 0009
+"""
+
+from alembic import op
+
+from migrations.install import install
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+STATES = "video_files_state_check"
+
+
+def upgrade() -> None:
+    install("0010", "await_embedding", "keyword_hits", "nearest_frames", "query_vector")
+    _allow("state IN ('present', 'missing', 'removed')")
+    op.alter_column(
+        "query_embeddings",
+        "key",
+        comment="SHA-256 of the payload, in hex; of a clip's frame its clip's, with :NUMBER.",
+    )
+
+
+def downgrade() -> None:
+    op.alter_column("query_embeddings", "key", comment="SHA-256 of the payload, in hex.")
+    _allow("state IN ('present', 'missing', 'offline', 'removed')")
+    install("0009", "nearest_frames")
+    install("0002", "keyword_hits")
+    install("0001", "query_vector", "await_embedding")
+
+
+def _allow(states: str) -> None:
+    op.drop_constraint(op.f(STATES), "video_files")
+    op.create_check_constraint(op.f(STATES), "video_files", states)
