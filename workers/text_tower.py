@@ -25,7 +25,8 @@ def encode_tokens(clip: nn.Module, tokens: Tensor) -> Tensor:
     model: Any = clip
     prefix = "text." if isinstance(clip, CustomTextCLIP) else ""
     tower = model.text if prefix else model
-    longest = max(1, int(tokens.ne(0).sum(dim=1).max()))
+    # A text ends with the highest token. The padding is no mark of it: 0 is a token of texts, too.
+    longest = int(tokens.argmax(dim=1).max()) + 1
     if longest == tokens.shape[1] or not _is_causal(tower):
         features = model.encode_text(tokens, normalize=True)
         return features

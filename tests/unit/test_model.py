@@ -121,6 +121,20 @@ def test_texts_are_cropped_without_changing_their_vectors(kind: type) -> None:
     torch.testing.assert_close(cropped, whole, atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("text", ["wow!😂", "!&", "a dog!/"])
+def test_a_text_with_the_token_0_is_not_cut_short(text: str) -> None:
+    clip = CLIP(16, SMALL_VISION, SMALL_TEXT).eval()
+    tokens = open_clip.get_tokenizer(context_length=20)([text])
+    assert 0 in tokens[0, : tokens[0].argmax()], (
+        "the text has no token 0, which is also the padding"
+    )
+
+    with torch.inference_mode():
+        cropped, whole = encode_tokens(clip, tokens), clip.encode_text(tokens, normalize=True)
+
+    torch.testing.assert_close(cropped, whole, atol=1e-6, rtol=0)
+
+
 def test_a_tower_that_sees_the_padding_is_not_cropped() -> None:
     text = SMALL_TEXT | {"no_causal_mask": True, "pool_type": "last", "proj_bias": True}
     clip = CustomTextCLIP(16, SMALL_VISION, text).eval()
