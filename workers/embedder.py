@@ -154,9 +154,12 @@ def take_over(connection: psycopg.Connection, row_id: int) -> None:
     """Has the active model answer what was asked of another one just before the switch.
 
     Who asked waits for that very request. If the active model has an answer to the same question,
-    that goes and is made again.
+    that goes and is made again. Nothing is done if the index was switched to yet another model.
     """
     with connection.transaction():
+        is_active = "SELECT FROM embedding_models WHERE id = %s AND active FOR SHARE"
+        if connection.execute(is_active, (row_id,)).fetchone() is None:
+            return
         late = connection.execute(
             "SELECT id, kind, key FROM query_embeddings "
             "WHERE answered_at IS NULL AND model_id <> %s FOR UPDATE",
@@ -225,13 +228,23 @@ def open_image(data: bytes) -> Image.Image:
         with Image.open(BytesIO(data), formats=PICTURE_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise too_large
-            return ImageOps.exif_transpose(image).convert("RGB")
+            return _on_white(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError as error:
         raise too_large from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise UnreadableImageError(
             "this is not a picture that can be read; send a JPEG, PNG, WebP or GIF file"
         ) from error
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """What is transparent shows white, as in the frames of videos; else what lies beneath would."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    seen = image.convert("RGBA")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(seen, mask=seen.getchannel("A"))
+    return white
 
 
 def expire(connection: psycopg.Connection) -> None:

@@ -32,6 +32,17 @@ def test_a_picture_is_turned_as_its_camera_says() -> None:
     assert opened.size == (4, 8)
 
 
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "GIF"])
+def test_what_is_transparent_shows_white(form: str) -> None:
+    # Black lies beneath, as in most pictures with a clear background.
+    clear = Image.new("RGBA", (8, 4), (0, 0, 0, 0))
+    clear.paste((255, 0, 0, 255), (0, 0, 4, 4))
+
+    opened = open_image(encoded(clear, form, lossless=True))
+
+    assert [opened.getpixel(at) for at in ((1, 1), (6, 1))] == [(255, 0, 0), (255, 255, 255)]
+
+
 @pytest.mark.parametrize(
     "data",
     [b"not a picture", b"\x89PNG\r\n\x1a\n", encoded(Image.new("RGB", (64, 64)), "PNG")[:60]],
