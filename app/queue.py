@@ -118,7 +118,7 @@ def enqueue_scans(source_ids: Iterable[int]) -> int:
 
 def enqueue_fill(model: str) -> bool:
     """Defers a job that fills a model for a while; whether there was none waiting yet."""
-    job = _job(INGEST_QUEUE, FILL_TASK, f"fill {model}", FILL_PRIORITY, model=model)
+    job = _job(INGEST_QUEUE, FILL_TASK, f"fill {model}", FILL_PRIORITY, "filling", model=model)
     return _enqueue([job]) > 0
 
 

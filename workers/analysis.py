@@ -19,7 +19,6 @@ class VideoInfo:
     height: int
     fps: float | None
     codec: str
-    container: str
     frame_count: int | None
     title: str | None
     recorded_at: datetime | None

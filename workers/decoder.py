@@ -183,7 +183,10 @@ class Decoder:
             except EOFError as error:
                 raise DecoderLostError(_why_lost(process.status_at_end()), used=used) from error
             except TimeoutError as error:
-                reason = f"gave no frame for {self.frame_timeout_s:g} s: the decoder hangs in it"
+                reason = (
+                    f"gave no frame for {self.frame_timeout_s:g} s: the decoder hangs in it; if it "
+                    "is only slow, set SCENEQL_FRAME_TIMEOUT_S higher and run: sceneql ingest FILE"
+                )
                 raise MediaError(reason) from error
             match message:
                 case Sample():
@@ -244,7 +247,10 @@ class _Process:
         except EOFError as error:
             raise SceneqlError("the decoder cannot start; its reason stands above") from error
         except TimeoutError as error:
-            raise SceneqlError(f"the decoder did not start in {START_TIMEOUT_S:.0f} s") from error
+            raise SceneqlError(
+                f"the decoder did not start in {START_TIMEOUT_S:.0f} s: the machine is too busy; "
+                "start again when it rests, or with SCENEQL_JOBS=1"
+            ) from error
         assert isinstance(message, Ready)
         self._is_ready = True
 

@@ -132,7 +132,7 @@ def _fill(engine: Engine, model: Model, row: ModelRow, console: Console) -> bool
             f"sceneql models drop {row}[/]",
             soft_wrap=True,
         )
-    return not checked.wrong and not report.failed
+    return checked.is_passed and not report.failed
 
 
 def _show_in(console: Console) -> Callable[[str], None]:

@@ -2,11 +2,12 @@
 
 import logging
 
-from sqlalchemy import Connection, Engine, SmallInteger, cast, func, select, text
+from sqlalchemy import Connection, Engine, Select, SmallInteger, cast, func, select
 
 from app.catalog import active_model
 from app.config import Settings
 from app.errors import ModelUnavailableError
+from app.locks import patiently
 from app.model_catalog import models
 from app.models import EmbeddingModel, Video
 from workers.model import Model, ModelId, choose, load
@@ -45,28 +46,39 @@ def load_for_ingest(engine: Engine, settings: Settings) -> Model:
 def claim(engine: Engine, model: Model) -> int:
     """Makes the model the index's own, if the index is empty, and returns its id there.
 
-    Raises ModelUnavailableError if the index has frames of another model. An index without frames
-    may still change its model; write_video makes sure that it writes for the one it has.
+    An index without frames may still change its model; write_video makes sure that it writes for
+    the one it has. Raises ModelUnavailableError if the index has frames of another model, and
+    BusyDatabaseError if somebody keeps open what they read of an empty index.
     """
-    with engine.begin() as connection:
-        connection.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
-        # Behind a reader of moments that never ends, activating would make all others wait, too.
-        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
-        owner = _model_of_index(connection)
-        if owner is not None and owner != model.id:
-            raise _another_model(owner, str(model.id))
-        name, pretrained = model.id.name, model.id.pretrained
-        row = connection.execute(
-            select(EmbeddingModel.id, EmbeddingModel.active).where(
-                EmbeddingModel.name == name, EmbeddingModel.pretrained == pretrained
-            )
-        ).one_or_none()
-        if row is not None and row.active:
-            return int(row.id)
-        added = func.add_model(name, pretrained, model.dim)
-        model_id = int(row.id if row else connection.execute(select(added)).scalar_one())
-        connection.execute(select(func.activate_model(cast(model_id, SmallInteger))))
+    with engine.connect() as connection:
+        model_id = connection.scalar(_is(model.id).where(EmbeddingModel.active))
+    if model_id is not None:
         return model_id
+    return patiently(
+        engine,
+        f"make {model.id} the model of the index",
+        lambda connection: _claim(connection, model),
+        on_wait=logger.warning,
+    )
+
+
+def _claim(connection: Connection, model: Model) -> int:
+    connection.execute(select(func.pg_advisory_xact_lock(CLAIM_LOCK)))
+    owner = _model_of_index(connection)
+    if owner is not None and owner != model.id:
+        raise _another_model(owner, str(model.id))
+    model_id = connection.scalar(_is(model.id))
+    if model_id is None:
+        added = func.add_model(model.id.name, model.id.pretrained, model.dim)
+        model_id = int(connection.scalars(select(added)).one())
+    connection.execute(select(func.activate_model(cast(model_id, SmallInteger))))
+    return model_id
+
+
+def _is(model_id: ModelId) -> Select[int]:
+    return select(EmbeddingModel.id).where(
+        EmbeddingModel.name == model_id.name, EmbeddingModel.pretrained == model_id.pretrained
+    )
 
 
 def _model_of_index(connection: Connection) -> ModelId | None:

@@ -1,11 +1,13 @@
 """What all workers that take jobs from the queue have in common."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
-from procrastinate import App, BaseRetryStrategy, RetryDecision
+from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
 from procrastinate.exceptions import ConnectorException, JobAborted
 from procrastinate.jobs import Job
 from sqlalchemy.exc import OperationalError
@@ -18,6 +20,8 @@ logger = logging.getLogger(__name__)
 RECONNECT_AFTER_S = 1.0
 # The supervisor kills after twice this time.
 SHUTDOWN_TIMEOUT_S = 5.0
+SPARE_THREADS = 2
+"""For what the queue itself does in threads."""
 
 
 class Patience(BaseRetryStrategy):
@@ -38,6 +42,12 @@ class Patience(BaseRetryStrategy):
         return None
 
 
+def stop_if_told(context: JobContext) -> None:
+    """Ends a job by JobAborted once its worker is told to stop; another worker takes it up."""
+    if context.should_abort():
+        raise JobAborted
+
+
 def work_off(
     make_app: Callable[[], App], settings: Settings, queue: str, jobs_at_once: int
 ) -> None:
@@ -48,18 +58,26 @@ def work_off(
     """
     while True:
         try:
-            make_app().run_worker(
-                queues=[queue],
-                concurrency=jobs_at_once,
-                name=queue,
-                shutdown_graceful_timeout=SHUTDOWN_TIMEOUT_S,
-                delete_jobs="successful",
-                update_heartbeat_interval=settings.stalled_after_s / 3,
-                stalled_worker_timeout=settings.stalled_after_s,
-            )
+            asyncio.run(_work_off(make_app(), settings, queue, jobs_at_once))
         except ConnectorException as error:
             reason = str(error.__cause__ or error).strip().partition("\n")[0]
             logger.warning("lost the queue, signing on again: %s", reason)
             time.sleep(RECONNECT_AFTER_S)
         else:
             return
+
+
+async def _work_off(app: App, settings: Settings, queue: str, jobs_at_once: int) -> None:
+    # Jobs wait in threads, and by itself asyncio has but a few more of those than there are cores.
+    threads = ThreadPoolExecutor(jobs_at_once + SPARE_THREADS, thread_name_prefix=queue)
+    asyncio.get_running_loop().set_default_executor(threads)
+    async with app.open_async():
+        await app.run_worker_async(
+            queues=[queue],
+            concurrency=jobs_at_once,
+            name=queue,
+            shutdown_graceful_timeout=SHUTDOWN_TIMEOUT_S,
+            delete_jobs="successful",
+            update_heartbeat_interval=settings.stalled_after_s / 3,
+            stalled_worker_timeout=settings.stalled_after_s,
+        )

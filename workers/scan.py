@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from procrastinate.exceptions import JobAborted
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -91,8 +92,8 @@ class _Scan:
         """Does the whole of it; why it could not be done is kept with the source."""
         try:
             return self._run()
-        except SQLAlchemyError:
-            # The database itself is at fault, or gone.
+        except (SQLAlchemyError, JobAborted):
+            # The database itself is at fault, or gone; or the worker is told to stop.
             raise
         except Exception as error:
             self._close(error=str(error) or type(error).__name__)

@@ -5,9 +5,11 @@ It knows no model, so that it is up at once and takes little memory.
 
 import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from procrastinate import App
+from procrastinate import App, JobContext
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Job, Status
 from sqlalchemy import Engine
@@ -18,7 +20,7 @@ from app.errors import BadRequestError
 from app.queue import INGEST_TASK, SCAN_QUEUE, SCAN_TASK, SCANS_AT_ONCE, enqueue_scans, worker_app
 from app.sources import due_sources, get_source, list_sources
 from workers.giving_up import MAX_DEATHS, bury
-from workers.jobs import Patience, work_off
+from workers.jobs import Patience, stop_if_told, work_off
 from workers.scan import ScanUnderWayError, scan
 
 logger = logging.getLogger(__name__)
@@ -37,13 +39,16 @@ class Scanner:
         self.settings = settings
         self.engine: Engine = get_engine(settings)
 
-    def scan_source(self, source_id: int) -> None:
-        """Scans a source; one that cannot be looked at says why, and is tried again when due."""
+    def scan_source(self, source_id: int, on_file: Callable[[], None] = lambda: None) -> None:
+        """Scans a source; one that cannot be looked at says why, and is tried again when due.
+
+        `on_file` is called now and then; what it raises ends the scan and is raised here.
+        """
         source = get_source(self.engine, source_id)
         if source is None or source.paused:
             return
         try:
-            report = scan(self.engine, source)
+            report = scan(self.engine, source, lambda *_: on_file())
         except ScanUnderWayError:
             return
         except BadRequestError as error:
@@ -86,7 +91,11 @@ class Scanner:
     def app(self) -> App:
         """The queue's app with this worker's tasks."""
         app = worker_app(SCAN_QUEUE)
-        app.task(name=SCAN_TASK, queue=SCAN_QUEUE, retry=Patience())(self.scan_source)
+
+        def scan_source(context: JobContext, source_id: int) -> None:
+            self.scan_source(source_id, partial(stop_if_told, context))
+
+        app.task(name=SCAN_TASK, queue=SCAN_QUEUE, retry=Patience(), pass_context=True)(scan_source)
 
         async def retry_stalled(timestamp: int) -> None:  # noqa: ARG001 - named by Procrastinate.
             await self.revive_stalled(app)

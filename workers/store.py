@@ -1,4 +1,4 @@
-"""Writes videos, each wholly or not at all, and the model that the index belongs to."""
+"""Writes videos, each wholly or not at all, by the model that the index belongs to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -2,24 +2,23 @@
 
 import logging
 import time
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
 from procrastinate import App, JobContext
-from procrastinate.exceptions import JobAborted
 
 from app.config import Settings
 from app.db import get_engine
 from app.errors import ModelUnavailableError
 from app.queue import FILL_TASK, INGEST_QUEUE, INGEST_TASK, worker_app
 from app.sampling import Sampling
-from workers.analysis import Progress
 from workers.background_fill import BackgroundFill
 from workers.decoders import Decoders
 from workers.embedding import Embedding
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester
-from workers.jobs import Patience, work_off
+from workers.jobs import Patience, stop_if_told, work_off
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +37,7 @@ class IngestWorker:
         self, context: JobContext, path: str, sampling: str, collection: str | None
     ) -> None:
         """Indexes one file; a file that fails is recorded as failed, and the job is done."""
-
-        def stop_if_told(_: Progress) -> None:
-            if context.should_abort():
-                raise JobAborted
-
+        stop_if_told(context)
         embedding, model_id = self._embedding()
         began_s = time.monotonic()
         ingester = Ingester(
@@ -54,7 +49,7 @@ class IngestWorker:
             Sampling.parse(sampling),
             collection,
         )
-        outcome = ingester.ingest(Path(path), stop_if_told)
+        outcome = ingester.ingest(Path(path), lambda _: stop_if_told(context))
         facts = {
             "path": str(outcome.path),
             "state": outcome.state,
@@ -90,7 +85,13 @@ class IngestWorker:
             self.ingest_file
         )
         filler = BackgroundFill(self.settings, self.engine)
-        app.task(name=FILL_TASK, queue=INGEST_QUEUE, retry=Patience())(filler.fill_model)
+
+        def fill_model(context: JobContext, model: str) -> None:
+            filler.fill_model(model, partial(stop_if_told, context))
+
+        app.task(name=FILL_TASK, queue=INGEST_QUEUE, retry=Patience(), pass_context=True)(
+            fill_model
+        )
         return app
 
 

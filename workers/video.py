@@ -282,7 +282,6 @@ def _describe(
         height=shown_size[1],
         fps=fps,
         codec=stream.codec_context.codec.canonical_name,
-        container=container.format.name,
         frame_count=stream.frames or estimate,
         title=tags.pop("title", None) or None,
         recorded_at=_recorded_at(tags),

@@ -51,7 +51,6 @@ class AnimatedWebp:
             height=height,
             fps=None,
             codec="webp",
-            container="webp",
             frame_count=self._frame_count,
             title=None,
             recorded_at=None,

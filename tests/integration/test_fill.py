@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from procrastinate.exceptions import JobAborted
 from sqlalchemy import Engine, text
 from torch import Tensor
 
@@ -335,6 +336,34 @@ def test_a_worker_fills_in_slices_and_the_queue_never_piles_up(
             )
         ).all()
     assert [tuple(job) for job in jobs] == [(str(TINY), FILL_PRIORITY)]
+
+
+@pytest.mark.usefixtures("row")
+def test_a_slice_ends_at_once_when_its_worker_is_told_to_stop(
+    engine: Engine, library: Library, settings_of_test: Settings
+) -> None:
+    library.clip(1)
+    worker = BackgroundFill(settings_of_test, engine)
+
+    def stop() -> None:
+        raise JobAborted
+
+    with pytest.raises(JobAborted):
+        worker.fill_model(str(TINY), stop)
+    assert [model.frames for model in list_models(engine)] == [6, 0]
+
+    worker.fill_model(str(TINY))
+    assert [model.frames for model in list_models(engine)] == [6, 6]
+
+
+@pytest.mark.usefixtures("settings_of_test")
+def test_models_are_filled_one_after_the_other(engine: Engine) -> None:
+    assert enqueue_fill("one/model")
+    assert enqueue_fill("another/model")
+
+    with engine.connect() as connection:
+        locks = connection.execute(text("SELECT lock FROM procrastinate.procrastinate_jobs"))
+        assert locks.scalars().all() == ["filling", "filling"]
 
 
 @pytest.mark.usefixtures("settings_of_test")

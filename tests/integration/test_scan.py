@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from procrastinate.exceptions import JobAborted
 from sqlalchemy import Engine, text
 
 from app.config import Settings
@@ -17,6 +18,7 @@ from app.sources import Rules, add_source, due_sources, find_source, pause_sourc
 from tests.command import sceneql
 from tests.media import shot, write_clip
 from workers.scan import SETTLE_S, Report, scan
+from workers.scanner import Scanner
 from workers.tasks import IngestWorker
 
 Scan = Callable[[], Report]
@@ -279,6 +281,21 @@ def test_what_lies_on_a_disk_that_is_not_mounted_is_not_missing(
     assert kinds(report) == {"known": 1, "not mounted": 1}
     assert shown(engine) == {"one.mp4", "two.mp4"}
     assert kinds(scan_root()) == {"known": 1, "not mounted": 1}
+
+
+def test_a_scan_that_is_told_to_stop_is_no_fault_of_its_source(
+    engine: Engine, scan_root: Scan, settings_of_test: Settings, root: Path
+) -> None:
+    assert scan_root
+    source = find_source(engine, str(root))
+
+    def stop() -> None:
+        raise JobAborted
+
+    with pytest.raises(JobAborted):
+        Scanner(settings_of_test).scan_source(source.id, stop)
+
+    assert find_source(engine, str(root)).error is None
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every folder")

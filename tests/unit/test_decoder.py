@@ -177,7 +177,9 @@ def test_a_hang_is_ended_and_fails_its_own_file_alone(clip: Path, large_clip: Pa
             pids.append(child_of(decoder))
             os.kill(pids[0], signal.SIGSTOP)
 
-        with pytest.raises(MediaError, match=r"^gave no frame for 1.5 s: the decoder hangs in it$"):
+        with pytest.raises(
+            MediaError, match=r"^gave no frame for 1.5 s: .* SCENEQL_FRAME_TIMEOUT_S"
+        ):
             decoder.decode(large_clip, SAMPLING, on_sample=stop)
 
         assert not is_running(pids[0])

@@ -20,7 +20,6 @@ CONTAINER = VideoInfo(
     height=48,
     fps=25.0,
     codec="h264",
-    container="mp4",
     frame_count=25,
     title="From the container",
     recorded_at=RECORDED_AT,
