@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 from app.errors import MediaError
 from workers.animation import is_animated_webp
 from workers.container import open_container, packets, read_head, start_us
-from workers.excerpt import sound_stream
+from workers.excerpt import AFTER_S, sound_stream
 from workers.transcode import transcode
 from workers.video import video_stream
 
@@ -33,9 +33,6 @@ _SLIP_S = 0.001
 _WHOLE = {"movflags": "faststart"}
 _BEFORE_S = 0.5
 """How long before the start of a clip to begin reading, in seconds."""
-
-_AFTER_S = 5.0
-"""How long after a time to look for what belongs before it: no muxer keeps tracks further apart."""
 
 
 def cut(path: Path, output: Path, *, start_s: float, end_s: float) -> bool:
@@ -126,7 +123,7 @@ def _key_frame(container: InputContainer, video: VideoStream, start_s: float) ->
     _seek(container, start_s)
     for packet in packets(container):
         is_shown_or_heard = packet.dts is not None and packet.stream.type in ("video", "audio")
-        if is_shown_or_heard and _time_s(container, packet) > start_s + _AFTER_S:
+        if is_shown_or_heard and _time_s(container, packet) > start_s + AFTER_S:
             return None
         if packet.stream_index != video.index or packet.pts is None:
             continue
@@ -185,7 +182,7 @@ class _Copying:
         is_video = packet.stream_index == self._video.index
         assert packet.dts is not None
         dts_s = float(packet.dts * packet.time_base - self._start)
-        if dts_s >= self._length_s + _AFTER_S:
+        if dts_s >= self._length_s + AFTER_S:
             # Another track has ended long before, or comes and goes.
             self._waits_for_more.clear()
             return

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import takewhile
+from math import inf
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +22,9 @@ from workers.container import open_container, packets, read_head, start_us
 from workers.frames import DecodedFrame, View
 from workers.video import video_stream
 from workers.webp import AnimatedWebp
+
+AFTER_S = 5.0
+"""How long after a time to look for what belongs before it: no muxer keeps tracks further apart."""
 
 _STEPS_BACK_S = (0.0, 5.0, 30.0)
 """How much further back to seek where a format's seeking came out behind the wanted second."""
@@ -46,13 +51,13 @@ def decode(path: Path, from_s: float, until_s: float) -> Iterator[DecodedFrame |
     """
     shown: DecodedFrame | None = None
     begun = False
-    for item in _from_key_frame(path, from_s):
+    for item in _from_key_frame(path, from_s, until_s):
+        if item.t_s >= until_s:
+            continue
         if isinstance(item, Sound):
             length_s = item.stored.samples / item.stored.sample_rate
-            if from_s < item.t_s + length_s and item.t_s < until_s:
+            if from_s < item.t_s + length_s:
                 yield item
-        elif item.t_s >= until_s:
-            break
         elif item.t_s <= from_s + 0.0005:
             shown = item
         else:
@@ -78,19 +83,22 @@ def sound_stream(container: InputContainer) -> AudioStream | None:
     return best if best is not None and best.codec_context is not None else None
 
 
-def _from_key_frame(path: Path, from_s: float) -> Iterator[DecodedFrame | Sound]:
-    """Pictures and sound from a key frame at or before a time, or from the start of the file."""
+def _from_key_frame(path: Path, from_s: float, until_s: float) -> Iterator[DecodedFrame | Sound]:
+    """Pictures and sound from a key frame at or before a time, or from the start of the file.
+
+    All that come before `until_s` are among them, and some that come after it.
+    """
     if is_animated_webp(read_head(path)):
         with AnimatedWebp(path) as animation:
-            yield from animation
+            yield from takewhile(lambda frame: frame.t_s < until_s, animation)
         return
     with closing(open_container(path)) as container:
         if _seek(container, video_stream(container), from_s):
-            yield from _decoded(container, sought=True)
+            yield from _decoded(container, until_s, sought=True)
             return
     # Opened anew: not every format can be rewound.
     with closing(open_container(path)) as container:
-        yield from _decoded(container, sought=False)
+        yield from _decoded(container, until_s, sought=False)
 
 
 def _seek(container: InputContainer, stream: VideoStream, from_s: float) -> bool:
@@ -120,13 +128,18 @@ def _next_key_frame_s(container: InputContainer, stream: VideoStream) -> float |
     return None
 
 
-def _decoded(container: InputContainer, *, sought: bool) -> Iterator[DecodedFrame | Sound]:
+def _decoded(
+    container: InputContainer, until_s: float, *, sought: bool
+) -> Iterator[DecodedFrame | Sound]:
     video = video_stream(container)
     video.thread_type = "AUTO"
     sound = sound_stream(container)
     clock = Clock(container, video)
     view: View | None = None
     index = 0
+    shown_s = 0.0
+    # Where there is no sound, none is waited for.
+    heard_s = inf if sound is None else 0.0
     # After a seek, packets before the first key frame need others that were passed over.
     waits_for_key_frame = sought
     for packet in _packets(container):
@@ -136,12 +149,17 @@ def _decoded(container: InputContainer, *, sought: bool) -> Iterator[DecodedFram
                 continue
             for frame in _decode_packet(video, packet):
                 view = view or View.of(frame, video.sample_aspect_ratio)
-                yield DecodedFrame(index, clock.read(frame), frame.key_frame, view, frame)
+                shown_s = clock.read(frame)
+                yield DecodedFrame(index, shown_s, frame.key_frame, view, frame)
                 index += 1
         elif sound is not None and packet.stream_index == sound.index:
             for heard in _decode_packet(sound, packet):
                 if heard.pts is not None and heard.time_base is not None:
-                    yield Sound(clock.at(heard.pts, heard.time_base), heard)
+                    heard_s = clock.at(heard.pts, heard.time_base)
+                    yield Sound(heard_s, heard)
+        # Sound may be stored behind pictures that are shown after it is heard.
+        if shown_s >= until_s and (heard_s >= until_s or shown_s >= until_s + AFTER_S):
+            return
     if index == 0:
         raise MediaError("is damaged: nothing could be decoded")
 

@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 from av.packet import Packet
 
 import workers.cut
+import workers.excerpt
 from app.supervisor import worker_command
 from tests.integration.test_transcode import (
     beginnings,
@@ -127,6 +128,62 @@ def test_sound_stays_with_its_pictures(
     assert abs(starts_s[0] - starts_s[1]) < 0.05
 
 
+def stored_late(path: Path, output: Path, late_s: float) -> Path:
+    """Copies a video so that its sound is stored behind the pictures of so much later."""
+    # The muxer keeps to the order of writing where it may not hold back even a microsecond.
+    options = {"max_interleave_delta": "1"}
+    with av.open(str(path)) as source, av.open(str(output), "w", options=options) as container:
+        copies = [container.add_stream_from_template(cast(Any, s)) for s in source.streams]
+        stored = [packet for packet in source.demux() if packet.dts is not None]
+        lags_s = [late_s if stream.type == "audio" else 0.0 for stream in source.streams]
+        stored.sort(key=lambda packet: stored_s(packet) + lags_s[packet.stream_index])
+        for packet in stored:
+            packet.stream = copies[packet.stream_index]
+            container.mux(packet)
+    return output
+
+
+def stored_s(packet: "Packet[Any]") -> float:
+    assert packet.dts is not None
+    return float(packet.dts * packet.time_base)
+
+
+def ends(clip: Path) -> tuple[float, float]:
+    """When the last picture of a clip is over, and when it is heard no more."""
+    with av.open(str(clip)) as container:
+        heard_s = 0.0
+        for frame in container.decode(audio=0):
+            (loud,) = np.nonzero(np.abs(frame.to_ndarray()).max(axis=0) > 0.2)
+            if len(loud):
+                heard_s = float(frame.time or 0) + int(loud[-1]) / frame.sample_rate
+    return pictures(clip)[-1][0] + 1 / FPS, heard_s
+
+
+@pytest.mark.parametrize(
+    ("name", "codecs", "late_s"),
+    [
+        ("late.mp4", ("libx264", "aac"), 1.0),
+        ("late.mkv", ("libx264", "aac"), 1.0),
+        ("late.ts", ("libx264", "aac"), 0.7),
+        ("late.avi", ("mpeg4", "mp2"), 1.0),
+    ],
+)
+def test_sound_that_is_stored_late_is_heard_to_the_end(
+    name: str, codecs: tuple[str, str], late_s: float, tmp_path: Path
+) -> None:
+    usual, clip = tmp_path / f"usual-{name}", tmp_path / "clip.mp4"
+    write_with_beep(usual, codecs, beep_s=0.0, length_s=6, options={"bf": "0"})
+    path = stored_late(usual, tmp_path / name, late_s)
+    start_s = first_picture_s(path) + 1.3
+
+    copied = cut(path, clip, start_s=start_s, end_s=start_s + 2.0)
+
+    assert not copied
+    gone_s, silent_s = ends(clip)
+    assert gone_s == pytest.approx(2.0, abs=1 / FPS)
+    assert silent_s == pytest.approx(gone_s, abs=2 / FPS)
+
+
 @pytest.mark.parametrize("start_s", [0.0, 0.5])
 def test_a_turned_video_stays_upright(start_s: float, tmp_path: Path) -> None:
     path = write_clip(tmp_path / "turned.mp4", [quadrants()] * 50, turn={"degrees": 90})
@@ -162,6 +219,35 @@ def test_a_clip_is_read_only_so_far_though_the_sound_ends_early(
     assert copied == is_copied
     last = max(packet.dts * packet.time_base for packet in read if packet.dts is not None)
     assert last < start_s + 10
+
+
+@pytest.mark.parametrize(("sound_s", "read_on_s"), [(0.5, 7.0), (None, 1.0)])
+def test_a_clip_is_encoded_without_reading_on_to_the_end_of_the_video(
+    sound_s: float | None, read_on_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "long.avi"
+    write_with_beep(path, ("mpeg4", "mp2"), 0.5, length_s=20, sound_s=sound_s)
+    read: list[Packet[Any]] = []
+    monkeypatch.setattr(workers.excerpt, "packets", lambda source: noted(packets(source), read))
+
+    copied = cut(path, tmp_path / "clip.mp4", start_s=1.1, end_s=2.0)
+
+    assert not copied
+    last = max(stored_s(packet) for packet in read if packet.dts is not None)
+    assert last < 2.0 + read_on_s
+
+
+def test_a_clip_without_sound_is_read_only_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / "silent.avi", numbered(125), codec="mpeg4")
+    read: list[Packet[Any]] = []
+    monkeypatch.setattr(workers.excerpt, "packets", lambda source: noted(packets(source), read))
+
+    cut(path, tmp_path / "clip.mp4", start_s=1.1, end_s=2.0)
+
+    last = max(stored_s(packet) for packet in read if packet.dts is not None)
+    assert last < 3.0
 
 
 def noted(source: "Iterator[Packet[Any]]", read: "list[Packet[Any]]") -> "Iterator[Packet[Any]]":
