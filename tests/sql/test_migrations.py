@@ -76,6 +76,34 @@ def test_up_down_and_up_again_leave_the_same_catalog(empty_engine: Engine) -> No
     assert catalog(empty_engine) == first
 
 
+def test_questions_that_were_answered_wrongly_are_asked_again(empty_engine: Engine) -> None:
+    upgrade(empty_engine)
+    downgrade(empty_engine, "0009")
+    add_active_model(empty_engine)
+    with empty_engine.begin() as connection:
+        for key, kind, payload in (
+            ("right words", "text", b"a red circle"),
+            ("wrong words", "text", b"wow!/"),
+            ("opaque", "image", b"\xff\xd8\xff\xe0"),
+            ("maybe transparent", "image", b"\x89PNG"),
+        ):
+            connection.execute(
+                text(
+                    "INSERT INTO query_embeddings (model_id, kind, key, payload, answered_at) "
+                    "VALUES (1, :kind, :key, :payload, now())"
+                ),
+                {"kind": kind, "key": key, "payload": payload},
+            )
+
+    upgrade(empty_engine)
+
+    with empty_engine.connect() as connection:
+        waiting = connection.execute(
+            text("SELECT key FROM query_embeddings WHERE answered_at IS NULL ORDER BY key")
+        )
+        assert waiting.scalars().all() == ["maybe transparent", "wrong words"]
+
+
 def test_a_step_down_and_up_again_leaves_a_model_as_a_new_one(empty_engine: Engine) -> None:
     upgrade(empty_engine)
     add_active_model(empty_engine)
