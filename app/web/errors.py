@@ -19,6 +19,7 @@ from app.errors import (
     QueryTimeoutError,
     SceneqlError,
 )
+from app.failures import in_one_line, refusal
 from app.questions import MAX_IMAGE_BYTES, MAX_TEXT_LENGTH
 
 # The narrower kind before the wider one.
@@ -63,11 +64,12 @@ def register(flask: Flask) -> None:
     def database_error(error: OperationalError) -> Response:
         if isinstance(error.orig, psycopg.errors.QueryCanceled):
             return sceneql_error(QueryTimeoutError())
-        flask.logger.error("The database does not answer: %s", error.orig)
-        return _response(
-            "The database does not answer: start it, or set DATABASE_URL to one that runs.",
-            HTTPStatus.SERVICE_UNAVAILABLE,
+        flask.logger.error("%s", in_one_line(error))
+        # The driver's own words name the server's address, which is not for whoever asks.
+        line = refusal(error.orig) or (
+            "The database does not answer: start it, or set DATABASE_URL to one that runs."
         )
+        return _response(line, HTTPStatus.SERVICE_UNAVAILABLE)
 
     @flask.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
