@@ -185,7 +185,11 @@ def one_model(connection: Connection) -> Iterator[ActiveModel | None]:
         row = cursor.fetchone()
         yield ActiveModel(*row) if row else None
     except BaseException:
-        driver.rollback()
+        # What is lost has nothing to be rolled back, and is not to be used again.
+        if driver.closed:
+            connection.invalidate()
+        else:
+            driver.rollback()
         raise
     driver.commit()
 
