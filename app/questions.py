@@ -96,7 +96,8 @@ def _asked(
     with sql_errors():
         answers = list(connection.execute(text(ANSWERS.format(request)), parameters))
         for number, answer in enumerate(answers):
-            if not answer.answered:
+            # One that failed before is requested anew, which the same statement does not yet see.
+            if not answer.answered or answer.error is not None:
                 answers[number] = _awaited(connection, answer.id, timeout_s)
     for answer in answers:
         if answer.error is not None:
