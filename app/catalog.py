@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, func, or_, select, text
 
 from app.errors import BadRequestError
 from app.models import EmbeddingModel, Frame, Scene, Video, VideoFile
+from app.paths import absolute
 from app.typed_filters import video_condition
 from app.video_columns import shown_columns, video_state
 
@@ -139,7 +140,7 @@ def find_video(engine: Engine, name: str, *, watchable: bool = True) -> int:
     With `watchable` false, hidden and failed videos count as well, by any of their files. Raises
     BadRequestError if there is none, or more than one.
     """
-    path = str(Path(name).absolute())
+    path = str(absolute(name))
     conditions = [Video.path == path, Video.title == name]
     if "/" not in name:
         conditions.append(func.regexp_replace(Video.path, "^.*/", "") == name)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import ColumnElement, Engine, delete, func, or_, select, true, update
 
 from app.errors import BadRequestError
 from app.filters import choosing_filter
 from app.models import Video, VideoFile
+from app.paths import absolute
 from app.queue import forget_files
 from app.rows import is_one_of, lock_videos, prefix_of
 
@@ -73,7 +73,7 @@ def remove_videos(engine: Engine, ids: Sequence[int]) -> int:
 
 
 def _named(name: str) -> ColumnElement[bool]:
-    path = Path(name).absolute()
+    path = absolute(name)
     file = select(VideoFile.path).where(
         VideoFile.video_id == Video.id,
         or_(VideoFile.path == str(path), func.starts_with(VideoFile.path, prefix_of(path))),
