@@ -208,7 +208,10 @@ def sql_errors() -> Iterator[None]:
             raise QueryTimeoutError from error
         if isinstance(original, psycopg.Error) and original.sqlstate in ERRORS:
             what, cure = original.diag.message_primary or "", original.diag.message_hint or ""
-            line = f"{what}; {cure[0].lower()}{cure[1:]}" if cure else what
+            # SQL stays in capitals.
+            if not re.match("[A-Z]{2}", cure):
+                cure = cure[:1].lower() + cure[1:]
+            line = f"{what}; {cure}" if cure else what
             raise ERRORS[original.sqlstate](line) from error
         raise
 
