@@ -168,7 +168,7 @@ def kept_picture(engine: Engine, key: str) -> bytes | None:
 def one_model(connection: Connection) -> Iterator[ActiveModel | None]:
     """Within the block all that is read is of one model: a switch to another waits for its end.
 
-    Gives that model, or None as long as nothing was indexed.
+    Gives that model, or None as long as nothing was indexed. The connection must be in autocommit.
 
     A ranking looks up the active model before it reads `moments`, and a switch between the two
     would have it compare vectors of two models.
