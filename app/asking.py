@@ -87,7 +87,13 @@ class Question:
 
     @property
     def weights(self) -> Mapping[str, float]:
-        """What the picture and the words weigh in the question's vector."""
+        """What the picture and the words weigh against each other, if not the same.
+
+        Where one of them is alone it is empty: a weight would have what is not wanted decide, or
+        nothing at all.
+        """
+        if self.weight == EVEN_WEIGHT or not (self.image and self.text.strip()):
+            return {}
         share = self.weight / 100
         return {"query": 2 * (1 - share), "image": 2 * share}
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, func, or_, select, text
 
 from app.errors import BadRequestError
 from app.models import EmbeddingModel, Frame, Scene, Video, VideoFile
+from app.paths import absolute
 from app.typed_filters import video_condition
 from app.video_columns import shown_columns, video_state
 
@@ -136,15 +137,16 @@ def count_videos(engine: Engine, *, where: str | None = None, filters: Sequence[
 def find_video(engine: Engine, name: str, *, watchable: bool = True) -> int:
     """The id of the indexed video that has this id, path, file name or title.
 
-    With `watchable` false, hidden and failed videos count as well, by any of their files. Raises
-    BadRequestError if there is none, or more than one.
+    A number is the id, if there is one. With `watchable` false, hidden and failed videos count as
+    well, by any of their files. Raises BadRequestError if there is none, or more than one.
     """
-    path = str(Path(name).absolute())
+    path = str(absolute(name))
     conditions = [Video.path == path, Video.title == name]
     if "/" not in name:
         conditions.append(func.regexp_replace(Video.path, "^.*/", "") == name)
-    if name.isascii() and name.isdigit() and len(name) < 19:
-        conditions.append(Video.id == int(name))
+    number = int(name) if name.isascii() and name.isdigit() and len(name) < 19 else None
+    if number is not None:
+        conditions.append(Video.id == number)
     if not watchable:
         of_file = func.regexp_replace(VideoFile.path, "^.*/", "") == name
         files = select(VideoFile.video_id).where(or_(VideoFile.path == path, of_file))
@@ -152,12 +154,15 @@ def find_video(engine: Engine, name: str, *, watchable: bool = True) -> int:
     wanted = select(Video.id, Video.title).where(or_(*conditions))
     if watchable:
         wanted = wanted.where(Video.status == "indexed", Video.path.is_not(None))
+    # The one with that id comes first.
+    wanted = wanted.order_by(Video.id != number, Video.id).limit(10)
     with engine.connect() as connection:
-        found = connection.execute(wanted.order_by(Video.id).limit(10)).all()
+        found = connection.execute(wanted).all()
     if not found:
         kind = "indexed video" if watchable else "video"
         raise BadRequestError(f"there is no {kind} {name!r}; name one by its id, file or title")
-    if len(found) > 1:
+    # Other videos may have the number for a title, but this error asks for the id.
+    if len(found) > 1 and found[0].id != number:
         ids = ", ".join(f"{video.id} ({video.title})" for video in found)
         raise BadRequestError(f"{name!r} is more than one video; name one by its id: {ids}")
     return int(found[0].id)

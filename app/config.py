@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SceneqlError
+from app.paths import absolute
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -144,8 +145,9 @@ class Settings(BaseSettings):
 
     @field_validator("home", "model_cache", "uploads")
     @classmethod
-    def _expand_user(cls, folder: Path | None) -> Path | None:
-        return folder.expanduser() if folder else None
+    def _absolute(cls, folder: Path | None) -> Path | None:
+        # What is uploaded is found again by its path, wherever a process was started.
+        return absolute(folder.expanduser()) if folder else None
 
     @property
     def is_local(self) -> bool:

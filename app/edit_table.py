@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from sqlalchemy import Engine, select
 from app.edits import Change, Edit, Operator, field_of, read_change
 from app.errors import BadRequestError
 from app.models import Video, VideoFile
+from app.paths import absolute
 
 MAX_BYTES = 64 << 20
 DELIMITERS = ",;\t|"
@@ -186,8 +186,7 @@ class _Videos:
             raise BadRequestError(f"its {key} is empty, so it names no video")
         if key == "id":
             return self._of_id(value)
-        # Keeps links as they are, as the index does.
-        path = os.path.abspath(self.folder / value) if "\0" not in value else value  # noqa: PTH100
+        path = str(absolute(self.folder / value)) if "\0" not in value else value
         if (video_id := self.of_path.get(path)) is not None:
             return video_id
         found = self.of_name.get(value, set())

@@ -66,6 +66,16 @@ def video_filter(text: str | None) -> ColumnElement[bool]:
     return _Parser(_tokens(text)).parse()
 
 
+def choosing_filter(text: str) -> ColumnElement[bool]:
+    """As `video_filter`, for what is to be changed: an empty filter is refused.
+
+    A script whose variable is empty would otherwise choose every video.
+    """
+    if not text.strip():
+        raise FilterError("an empty filter holds for every video; write 'video_id > 0' for all")
+    return video_filter(text)
+
+
 @dataclass(frozen=True)
 class _Token:
     kind: str

@@ -96,7 +96,8 @@ def _asked(
     with sql_errors():
         answers = list(connection.execute(text(ANSWERS.format(request)), parameters))
         for number, answer in enumerate(answers):
-            if not answer.answered:
+            # One that failed before is requested anew, which the same statement does not yet see.
+            if not answer.answered or answer.error is not None:
                 answers[number] = _awaited(connection, answer.id, timeout_s)
     for answer in answers:
         if answer.error is not None:
@@ -167,7 +168,7 @@ def kept_picture(engine: Engine, key: str) -> bytes | None:
 def one_model(connection: Connection) -> Iterator[ActiveModel | None]:
     """Within the block all that is read is of one model: a switch to another waits for its end.
 
-    Gives that model, or None as long as nothing was indexed.
+    Gives that model, or None as long as nothing was indexed. The connection must be in autocommit.
 
     A ranking looks up the active model before it reads `moments`, and a switch between the two
     would have it compare vectors of two models.
@@ -185,7 +186,11 @@ def one_model(connection: Connection) -> Iterator[ActiveModel | None]:
         row = cursor.fetchone()
         yield ActiveModel(*row) if row else None
     except BaseException:
-        driver.rollback()
+        # What is lost has nothing to be rolled back, and is not to be used again.
+        if driver.closed:
+            connection.invalidate()
+        else:
+            driver.rollback()
         raise
     driver.commit()
 
@@ -203,7 +208,10 @@ def sql_errors() -> Iterator[None]:
             raise QueryTimeoutError from error
         if isinstance(original, psycopg.Error) and original.sqlstate in ERRORS:
             what, cure = original.diag.message_primary or "", original.diag.message_hint or ""
-            line = f"{what}; {cure[0].lower()}{cure[1:]}" if cure else what
+            # SQL stays in capitals.
+            if not re.match("[A-Z]{2}", cure):
+                cure = cure[:1].lower() + cure[1:]
+            line = f"{what}; {cure}" if cure else what
             raise ERRORS[original.sqlstate](line) from error
         raise
 

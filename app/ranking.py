@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.sql.selectable import TableValuedAlias
 
-from app.asking import EVEN_WEIGHT, Question
+from app.asking import Question
 from app.models import Scene, Video
 from app.typed_filters import video_condition
 
@@ -88,7 +88,7 @@ def vector_of(question: Question) -> ColumnElement[Any]:
     parts: list[Any] = [question.text.strip() or None]
     if question.image:
         parts.append(question.image)
-        if question.weight != EVEN_WEIGHT:
+        if question.weights:
             parts.append(literal(dict(question.weights), JSONB))
     return func.hybrid_vector(*parts)
 
@@ -133,12 +133,11 @@ def _moments(question: Question) -> TableValuedAlias:
         said = literal(list(question.said), ARRAY(Text))
         ranking = func.rank_said(said, vector, question.limit, held, question.min_z)
     elif question.keywords.strip():
-        weights = {} if question.weight == EVEN_WEIGHT else dict(question.weights)
         ranking = func.search_hybrid(
             question.text.strip() or None,
             question.keywords,
             question.image or None,
-            literal(weights, JSONB),
+            literal(dict(question.weights), JSONB),
             question.limit,
             held,
             question.min_z,

@@ -8,7 +8,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnClause,
-    Connection,
     Double,
     Engine,
     Function,
@@ -87,15 +86,12 @@ def similar_videos(
     """The videos most like one of the library, most alike first; raises BadRequestError."""
     check_limit(limit)
     held = within(where or "", filters)
-    with engine.connect() as connection:
-        ranking = func.similar_videos(video_id, limit, held, exact)
-        return _rows(connection, ranking, SimilarVideo)
+    return _rows(engine, func.similar_videos(video_id, limit, held, exact), SimilarVideo)
 
 
 def find_copies(engine: Engine, video_id: int) -> tuple[Copy, ...]:
     """Where other videos of the library contain this one, or a part of 5 s or more of it."""
-    with engine.connect() as connection:
-        return _rows(connection, func.find_copies(video_id), Copy)
+    return _rows(engine, func.find_copies(video_id), Copy)
 
 
 def find_fingerprints(
@@ -103,20 +99,22 @@ def find_fingerprints(
 ) -> tuple[Copy, ...]:
     """Where videos of the library contain a part of what the perceptual hashes are of."""
     bits = [f"{value:064b}" for value in hashes]
-    with engine.connect() as connection:
-        matches = func.copies_of_fingerprints(
-            cast(list(times_s), ARRAY(Double)), cast(literal(bits, ARRAY(Text)), ARRAY(BIT(64)))
-        )
-        return _rows(connection, matches, Copy)
+    matches = func.copies_of_fingerprints(
+        cast(list(times_s), ARRAY(Double)), cast(literal(bits, ARRAY(Text)), ARRAY(BIT(64)))
+    )
+    return _rows(engine, matches, Copy)
 
 
-def _rows(connection: Connection, function: Function[Any], of: type[_Row]) -> tuple[_Row, ...]:
+def _rows(engine: Engine, function: Function[Any], of: type[_Row]) -> tuple[_Row, ...]:
     """What a function returns, its columns named as the fields are."""
     columns: list[ColumnClause[Any]] = [
         column(field.name, BigInteger if field.name == "video_id" else _SQL_TYPES[field.type])
         for field in fields(of)
     ]
     table = function.table_valued(*columns, name="found")
-    with sql_errors(), one_model(connection):
-        rows = connection.execute(select(*(table.c[field.name] for field in fields(of)))).all()
+    wanted = select(*(table.c[field.name] for field in fields(of)))
+    with engine.connect() as connection:
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        with sql_errors(), one_model(connection):
+            rows = connection.execute(wanted).all()
     return tuple(of(**row._mapping) for row in rows)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import ColumnElement, Engine, delete, func, or_, select, true, update
 
 from app.errors import BadRequestError
-from app.filters import video_filter
+from app.filters import choosing_filter
 from app.models import Video, VideoFile
+from app.paths import absolute
 from app.queue import forget_files
 from app.rows import is_one_of, lock_videos, prefix_of
 
@@ -28,8 +28,10 @@ def find_removable(
     """The videos that the names and the filter choose, whatever their state.
 
     A name is an id, the path of a file, or that of a folder for all that was indexed in it. With
-    names and a filter, both must hold. Raises BadRequestError for a name that chooses nothing.
+    names and a filter, both must hold. Raises BadRequestError for a name that chooses nothing, and
+    for a filter that is empty, and so would hold for all.
     """
+    held = true() if where is None else choosing_filter(where)
     files = (
         select(func.array_agg(VideoFile.path))
         .where(VideoFile.video_id == Video.id)
@@ -39,7 +41,7 @@ def find_removable(
     with engine.connect() as connection:
         for condition, name in [(_named(name), name) for name in names] or [(true(), "")]:
             wanted = select(Video.id, Video.title, files.label("paths"))
-            wanted = wanted.where(condition, video_filter(where))
+            wanted = wanted.where(condition, held)
             rows = connection.execute(wanted.order_by(Video.id)).all()
             if not rows and name and where is None:
                 raise BadRequestError(
@@ -71,7 +73,7 @@ def remove_videos(engine: Engine, ids: Sequence[int]) -> int:
 
 
 def _named(name: str) -> ColumnElement[bool]:
-    path = Path(name).absolute()
+    path = absolute(name)
     file = select(VideoFile.path).where(
         VideoFile.video_id == Video.id,
         or_(VideoFile.path == str(path), func.starts_with(VideoFile.path, prefix_of(path))),

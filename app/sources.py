@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.errors import BadRequestError
 from app.models import Source as SourceRow
+from app.paths import absolute
 from app.sampling import Sampling
 
 ORDERS = ("name", "newest", "oldest", "smallest")
@@ -124,7 +125,7 @@ def get_source(engine: Engine, source_id: int) -> Source | None:
 
 def find_source(engine: Engine, name: str) -> Source:
     """The source of an id or a path; raises BadRequestError if there is none."""
-    path = str(Path(name).absolute())
+    path = str(absolute(name))
     for source in list_sources(engine):
         if str(source.path) in (name, path) or str(source.id) == name:
             return source

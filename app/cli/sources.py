@@ -1,7 +1,6 @@
 """`sceneql sources ...`: the folders that the worker scans on schedule."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from rich.table import Table
 from app import sources as library
 from app.cli.children import run
 from app.cli.database import open_database
+from app.paths import absolute
 from app.sources import ORDERS, Rules, Source, add_source, duration_s, find_source
 from app.supervisor import worker_command
 
@@ -59,7 +59,7 @@ def add(folder: Path, every: str, **rules: Any) -> None:
     New and changed files are indexed by `sceneql worker` or `sceneql up`, moved ones are found
     again, and what is gone is hidden until it is back. No file is ever changed.
     """
-    path = Path(os.path.abspath(folder.expanduser()))  # noqa: PTH100 - keeps links.
+    path = absolute(folder.expanduser())
     new = add_source(open_database(), path, Rules(duration_s(every), **rules))
     done = "will be scanned" if new else "has new rules and is scanned"
     print(

@@ -19,6 +19,7 @@ from app.errors import (
     QueryTimeoutError,
     SceneqlError,
 )
+from app.failures import in_one_line, refusal
 from app.questions import MAX_IMAGE_BYTES, MAX_TEXT_LENGTH
 
 # The narrower kind before the wider one.
@@ -59,15 +60,19 @@ def register(flask: Flask) -> None:
     def sceneql_error(error: SceneqlError) -> Response:
         return _response(str(error), status_of(error))
 
+    # What is sent past SQLAlchemy comes as the driver's own error.
     @flask.errorhandler(OperationalError)
-    def database_error(error: OperationalError) -> Response:
-        if isinstance(error.orig, psycopg.errors.QueryCanceled):
+    @flask.errorhandler(psycopg.OperationalError)
+    def database_error(error: OperationalError | psycopg.OperationalError) -> Response:
+        original = error.orig if isinstance(error, OperationalError) else error
+        if isinstance(original, psycopg.errors.QueryCanceled):
             return sceneql_error(QueryTimeoutError())
-        flask.logger.error("The database does not answer: %s", error.orig)
-        return _response(
-            "The database does not answer: start it, or set DATABASE_URL to one that runs.",
-            HTTPStatus.SERVICE_UNAVAILABLE,
+        flask.logger.error("%s", in_one_line(error))
+        # The driver's own words name the server's address, which is not for whoever asks.
+        line = refusal(original) or (
+            "The database does not answer: start it, or set DATABASE_URL to one that runs."
         )
+        return _response(line, HTTPStatus.SERVICE_UNAVAILABLE)
 
     @flask.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:

@@ -485,6 +485,8 @@ def test_a_removed_file_is_indexed_again_when_somebody_asks_for_it(
         ([], "or choose them with --where"),
         (["77"], "name it by its id or path"),
         (["--where", "title ="], "the filter ends"),
+        (["--where", "", "--yes"], "an empty filter holds for every video"),
+        (["77", "--where", " ", "--yes"], "an empty filter holds for every video"),
     ],
 )
 def test_nothing_is_removed_that_was_not_named(arguments: list[str], cure: str) -> None:

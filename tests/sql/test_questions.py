@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import Engine
 
 from app.db import address_of
+from app.errors import BadRequestError
+from app.questions import ask_words
 from tests.filling import add_active_model
 
 UNIT = "[1,0,0]"
@@ -111,6 +113,21 @@ def test_a_question_that_failed_can_be_asked_again(
         analyst.execute("CALL embed_query('a red circle')")
 
     assert analyst.execute("SELECT query_vector('a red circle')::text").fetchone() == (UNIT,)
+
+
+def test_the_search_asks_a_question_that_failed_again(engine: Engine) -> None:
+    add_active_model(engine, dim=3)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with (
+            embedder(engine, "error = 'the model is ill'"),
+            pytest.raises(BadRequestError, match="the model is ill"),
+        ):
+            ask_words(connection, "a red circle")
+
+        with embedder(engine, f"embedding = '{UNIT}'"):
+            [asked] = ask_words(connection, "a red circle")
+
+    assert asked.kind == "text"
 
 
 def test_words_the_model_never_saw_are_named_in_a_notice(

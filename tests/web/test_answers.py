@@ -226,6 +226,7 @@ def test_a_frame_of_the_library_can_be_asked_for(client: FlaskClient) -> None:
         ({"min_z": "much"}, "min_z is a number"),
         ({"like": "4"}, "write VIDEO:FRAME"),
         ({"like": "4:7"}, "one of a frame and words"),
+        ({"q": "", "like": "4:999"}, "; SELECT frame_no, t_s FROM moments"),
         ({"image": "../../etc/passwd"}, "64 digits"),
         ({"image": "0" * 64}, "no longer kept"),
         ({"weight": "101"}, "0 to 100"),
