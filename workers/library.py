@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from app.errors import MediaError
 from app.media_files import MEDIA_SUFFIXES
 from app.models import Video, VideoFile
+from app.paths import absolute
 from workers.animation import is_animated
 
 # Pictures, of which only those that move are of interest.
@@ -46,7 +47,7 @@ def find_media(paths: Iterable[Path]) -> Found:
     """
     files: list[Path] = []
     failures: list[tuple[Path, str]] = []
-    for path in (Path(os.path.abspath(path)) for path in paths):  # noqa: PTH100 - keeps links.
+    for path in map(absolute, paths):
         if path.is_dir():
             inside = _media_below(path)
             files += inside

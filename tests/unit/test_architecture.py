@@ -83,7 +83,7 @@ MAY_IMPORT = {
     "workers.model": ("app.errors", "workers"),
     "workers": ("app.config", "app.db", "app.catalog", "app.errors", "app.failures", "app.locks",
                 "app.logs", "app.media_files", "app.migrate", "app.model_catalog",
-                "app.model_switch", "app.models",
+                "app.model_switch", "app.models", "app.paths",
                 "app.queue", "app.rows", "app.sampling", "app.sources", "app.supervisor",
                 "workers"),
 }  # fmt: skip
