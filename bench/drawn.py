@@ -15,6 +15,7 @@ from app.config import Settings
 from app.db import address_of, get_engine
 from app.migrate import upgrade
 from app.vector_index import vector_indexes
+from bench.exact import unit
 
 DIM = 512
 LATENT = 48
@@ -45,13 +46,13 @@ class Drawn:
             centres = self.centres[start : start + _VIDEOS_AT_ONCE, None]
             shape = (len(centres), FRAMES_PER_VIDEO, LATENT)
             latent = centres + 0.5 * random.standard_normal(shape, dtype=np.float32)
-            yield _unit(latent.reshape(-1, LATENT) @ self.plane).astype(np.float16)
+            yield unit(latent.reshape(-1, LATENT) @ self.plane).astype(np.float16)
 
     def questions(self, count: int) -> NDArray[np.float32]:
         """(count, DIM) unit vectors, of the kind that the videos' centres are."""
         random = np.random.default_rng(2)
         latent = random.standard_normal((count, LATENT), dtype=np.float32)
-        return _unit(latent @ self.plane).astype(np.float16).astype(np.float32)
+        return unit(latent @ self.plane).astype(np.float16).astype(np.float32)
 
 
 def draw(frames: int) -> Drawn:
@@ -228,8 +229,3 @@ def _store_vectors(driver: psycopg.Connection, drawn: Drawn, stored: int, model_
 
 def _report(started: float, what: str) -> None:
     print(f"{time.monotonic() - started:6.0f} s  {what}", file=sys.stderr, flush=True)
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit

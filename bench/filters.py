@@ -3,8 +3,8 @@
 For each share of the library that a filter holds it asks the same questions of plain pgvector, with
 ef_search 400 and its iterative scan off, strict and relaxed, and of the ranking functions. The ten
 best are compared with those of all vectors, computed beside the database. A hit is right if its
-distance is not above the exact tenth. A filter holds the videos that are near to the question, far
-from it, or on one side of a plane across the library. The library is kept under --home and used
+similarity is not below the exact tenth. A filter holds the videos that are near to the question,
+far from it, or on one side of a plane across the library. The library is kept under --home and used
 again.
 """
 
@@ -24,11 +24,9 @@ from pgvector.psycopg import register_vector
 
 from app.db import address_of
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, open_library, rebuild_index
+from bench.exact import K, nearest, right_hits, similarities, unit
 
-K = 10
 SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
-# halfvec's distances are rounded, so equal ones may differ by this much.
-_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,11 @@ class Method:
 
 
 _PLAIN = (
-    "SELECT (embedding::halfvec(512)) <=> %(vector)s, NULL FROM frame_embeddings "
+    "SELECT 1 - ((embedding::halfvec(512)) <=> %(vector)s), NULL FROM frame_embeddings "
     "WHERE model_id = 1 {} ORDER BY (embedding::halfvec(512)) <=> %(vector)s LIMIT %(k)s"
 )
 _WITHIN = "AND video_id = ANY (%(within)s)"
-_OURS = "SELECT distance, is_exact FROM nearest_frames(%(vector)s, %(k)s, {}, {})"
+_OURS = "SELECT 1 - distance, is_exact FROM nearest_frames(%(vector)s, %(k)s, {}, {})"
 
 
 def methods(filtered: bool) -> list[Method]:
@@ -85,8 +83,7 @@ def filters(
     drawn: Drawn, questions: NDArray[np.float32]
 ) -> dict[tuple[float, str], list[list[int]]]:
     """For each share and kind of filter, the ids of the videos it holds for each question."""
-    centres = drawn.centres @ drawn.plane
-    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    centres = unit(drawn.centres @ drawn.plane)
     nearest = np.argsort(-(questions @ centres.T), axis=1) + 1
     direction = np.random.default_rng(3).standard_normal(drawn.centres.shape[1])
     side = np.broadcast_to(np.argsort(drawn.centres @ direction) + 1, nearest.shape)
@@ -123,7 +120,7 @@ def measure(
         seconds.append(time.perf_counter() - started)
         rows.append(len(found))
         if len(seconds) > warm_up:
-            right += sum(distance <= tenth[number] + _ROUNDING for distance, _ in found)
+            right += right_hits([similarity for similarity, _ in found], tenth[number])
             measured_all += is_exact(connection, method, parameters, found)
     connection.execute("RESET ALL")
     wanted = sum(min(K, FRAMES_PER_VIDEO * len(ids)) for ids in within)
@@ -149,18 +146,12 @@ def is_exact(
 def exact_tenths(
     drawn: Drawn, questions: NDArray[np.float32], within: dict[tuple[float, str], list[list[int]]]
 ) -> dict[tuple[float, str], list[float]]:
-    """The distance of the tenth nearest frame of each filter's, for each question."""
-    similarity = np.empty((len(questions), drawn.videos * FRAMES_PER_VIDEO), np.float32)
-    place = 0
-    for vectors in drawn.vectors():
-        block = vectors.astype(np.float32)
-        block /= np.linalg.norm(block, axis=1, keepdims=True)
-        similarity[:, place : place + len(block)] = questions @ block.T
-        place += len(block)
-    by_video = similarity.reshape(len(questions), drawn.videos, FRAMES_PER_VIDEO)
+    """The similarity of the tenth nearest frame of each filter's, for each question."""
+    everything = np.hstack(list(similarities(questions, drawn.vectors())))
+    by_video = everything.reshape(len(questions), drawn.videos, FRAMES_PER_VIDEO)
     return {
         key: [
-            float(1 - np.partition(by_video[number, np.array(ids) - 1].ravel(), -K)[-K])
+            float(nearest(by_video[number, np.array(ids) - 1].ravel())[0])
             for number, ids in enumerate(of_questions)
         ]
         for key, of_questions in within.items()

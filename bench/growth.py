@@ -24,13 +24,12 @@ from app.db import address_of
 from app.model_catalog import searched_model
 from app.vector_index import Kind, VectorIndex, build, fit, vector_indexes
 from bench.drawn import Drawn, draw, grow, open_database
+from bench.exact import K, nearest, right_hits, similarities
 from bench.machine import header
 from bench.ratios import Ratio, write_ratios
 from bench.search import Figures
 
 SIZES = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
-K = 10
-_ROUNDING = 1e-3
 _QUERIES = {
     "nearest_frames": "SELECT 1 - distance FROM nearest_frames(%(vector)s, %(k)s)",
     "rank_frames": "SELECT similarity FROM rank_frames(%(vector)s, %(k)s)",
@@ -95,20 +94,15 @@ def exact_tenths(
     drawn: Drawn, asked: NDArray[np.float32], sizes: Sequence[int]
 ) -> dict[int, NDArray[np.float32]]:
     """For each size the similarity of each question's exact tenth, (questions,), in one pass."""
-    best = np.full((K, len(asked)), -1, np.float32)
+    best = np.full((len(asked), K), -1, np.float32)
     seen, tenths = 0, {}
-    for vectors in drawn.vectors():
-        similarities = vectors.astype(np.float32) @ asked.T
+    for part in similarities(asked, drawn.vectors()):
         # A size may end within a part.
-        for size in [size for size in sizes if seen < size <= seen + len(vectors)]:
-            tenths[size] = _best(best, similarities[: size - seen])[0]
-        best = _best(best, similarities)
-        seen += len(vectors)
+        for size in [size for size in sizes if seen < size <= seen + part.shape[1]]:
+            tenths[size] = nearest(np.hstack([best, part[:, : size - seen]]))[:, 0]
+        best = nearest(np.hstack([best, part]))
+        seen += part.shape[1]
     return tenths
-
-
-def _best(best: NDArray[np.float32], more: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.partition(np.concatenate([best, more]), -K, axis=0)[-K:]
 
 
 def _measure(
@@ -154,14 +148,14 @@ def ask(
     asked: NDArray[np.float32],
     tenths: NDArray[np.float32],
 ) -> Figures:
-    """Put the questions one after the other; a hit is right if it is as near as the exact tenth."""
+    """Put the questions one after the other; a hit is right if it is as near as the tenth."""
     right, seconds = 0, []
     for vector, tenth in zip(asked, tenths, strict=True):
         parameters = {"vector": HalfVector(vector), "k": K}
         started = time.perf_counter()
         found = connection.execute(query, parameters).fetchall()
         seconds.append(time.perf_counter() - started)
-        right += sum(similarity >= tenth - _ROUNDING for (similarity,) in found)
+        right += right_hits(found, tenth)
     p50, p99 = np.percentile(1000 * np.array(seconds), [50, 99])
     return Figures(right / (K * len(asked)), float(p50), float(p99))
 

@@ -15,18 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import psycopg
-from numpy.typing import NDArray
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 
 from app.db import address_of
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, open_library
-from bench.engines import Engine, K, Matrix, installed
+from bench.engines import Engine, installed
+from bench.exact import K, Matrix, nearest, right_hits, unit
 from bench.machine import header
 from bench.ratios import Ratio, write_ratios
-
-_ROUNDING = 1e-3
-"""Ours are stored in half precision, so equal similarities may differ by this much."""
 
 _WARM_UP = 5
 
@@ -66,10 +63,10 @@ def report(
     address: str, drawn: Drawn, questions: int, write: Callable[[str], None]
 ) -> dict[str, Figures]:
     """Measure every way to ask, write a row for each as it is done, and the ratios at the end."""
-    vectors = np.concatenate([part.astype(np.float32) for part in drawn.vectors()])
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    asked = drawn.questions(questions)
-    tenths = [float(np.partition(vectors @ question, -K)[-K]) for question in asked]
+    vectors = np.concatenate([unit(part) for part in drawn.vectors()])
+    # Rounded to half precision again, they are what they were.
+    asked = unit(drawn.questions(questions))
+    tenths = [float(nearest(vectors @ question)[0]) for question in asked]
     found: dict[str, Figures] = {}
 
     def measure(asks: dict[str, Ask], build_s: float, size_bytes: int) -> None:
@@ -122,7 +119,7 @@ def _ask(connection: psycopg.Connection, query: str, vector: Matrix) -> list[int
 def _measure(
     asks: dict[str, Ask],
     vectors: Matrix,
-    questions: NDArray[np.float32],
+    questions: Matrix,
     tenths: Sequence[float],
 ) -> dict[str, Figures]:
     """Put each question to all in turn, so that what else the machine does hits them alike."""
@@ -135,8 +132,7 @@ def _measure(
             rows = ask(questions[number])
             seconds[name].append(time.perf_counter() - started)
             if len(seconds[name]) > warm_up:
-                nearest = vectors[list(rows)] @ questions[number]
-                right[name] += int(np.sum(nearest >= tenths[number] - _ROUNDING))
+                right[name] += right_hits(vectors[list(rows)] @ questions[number], tenths[number])
     figures = {}
     for name in asks:
         p50, p99 = np.percentile(1000 * np.array(seconds[name][-len(questions) :]), [50, 99])
