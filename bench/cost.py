@@ -13,7 +13,7 @@ from sqlalchemy import Engine, TextClause, text
 
 from bench.clips import Clip
 from bench.ingest import given
-from bench.measuring import Counts, Ready, Run, run
+from bench.measuring import Clock, Counts, Run, run
 from bench.pipelines import index, new_library
 from bench.random_weights import Weighted
 
@@ -41,7 +41,7 @@ def devices() -> list[str]:
 
 
 def index_and_weigh(
-    ready: Ready, clips: list[Clip], sampling: str, weighted: Weighted, device: str
+    clock: Clock, clips: list[Clip], sampling: str, weighted: Weighted, device: str
 ) -> Weighed:
     """Index the clips into a new database, as `pipelines.sceneql` does, and weigh that."""
     if device == PROCESSOR:
@@ -49,7 +49,7 @@ def index_and_weigh(
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     with new_library() as (engine, settings):
         empty_bytes = _bytes(engine, _LIBRARY_BYTES)
-        counts = index(ready, engine, settings, clips, sampling, weighted)
+        counts = index(clock, engine, settings, clips, sampling, weighted)
         thumbnails_bytes = _bytes(engine, _PICTURES_BYTES)
         other_bytes = _bytes(engine, _LIBRARY_BYTES) - empty_bytes - thumbnails_bytes
     return Weighed(**vars(counts), thumbnails_bytes=thumbnails_bytes, other_bytes=other_bytes)
