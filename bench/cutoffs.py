@@ -25,7 +25,7 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.db import address_of, get_engine
 from app.migrate import upgrade
-from bench.drawn import add_model
+from bench.drawn import active_model
 from workers.model import TINY, load
 from workers.tiny.drawing import draw
 from workers.tiny.language import sample_claim, say
@@ -80,7 +80,7 @@ def drawings(folder: Path) -> Asked:
 
 def store(engine: Engine, frames: Floats) -> None:
     """Make the vectors the frames of one video."""
-    model_id = add_model(engine, frames.shape[1])
+    model_id = active_model(engine, frames.shape[1])
     count = {"count": len(frames)}
     with psycopg.connect(address_of(engine)) as driver:
         register_vector(driver)

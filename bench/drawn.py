@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, text
 from app.config import Settings
 from app.db import address_of, get_engine
 from app.migrate import upgrade
+from app.model_catalog import searched_model
 from app.vector_index import vector_indexes
 from bench.exact import unit
 
@@ -90,7 +91,7 @@ def store(engine: Engine, drawn: Drawn) -> None:
     if stored:
         raise SystemExit(f"the database holds {stored} videos of something else; name another home")
     started = time.monotonic()
-    model_id = add_model(engine, DIM)
+    model_id = active_model(engine, DIM)
     with psycopg.connect(address_of(engine)) as driver:
         definition = _drop_index(driver, model_id)
         _store_rows(driver, drawn, 0, model_id, started)
@@ -108,7 +109,7 @@ def grow(engine: Engine, drawn: Drawn) -> None:
     if stored == drawn.videos:
         return
     started = time.monotonic()
-    model_id = 1 if stored else add_model(engine, DIM)
+    model_id = active_model(engine, DIM)
     with engine.connect() as connection:
         indexes = vector_indexes(connection, model_id)
     with psycopg.connect(address_of(engine)) as driver:
@@ -146,9 +147,11 @@ def rebuild_index(engine: Engine, ef_construction: int) -> None:
     _report(started, f"the index is built with ef_construction {ef_construction}")
 
 
-def add_model(engine: Engine, dim: int) -> int:
-    """Add a model of so many dimensions and make it the active one."""
+def active_model(engine: Engine, dim: int) -> int:
+    """The active model, as one that broke off may have left it; adds one of so many dimensions."""
     with engine.begin() as connection:
+        if model := searched_model(connection):
+            return model.id
         model_id = connection.execute(
             text("SELECT add_model('drawn', 'bench', :dim)"), {"dim": dim}
         ).scalar_one()
@@ -174,6 +177,8 @@ def _store_videos(driver: psycopg.Connection, drawn: Drawn, stored: int) -> None
         "scenes": FRAMES_PER_VIDEO // FRAMES_PER_SCENE,
     }
     for statement in (
+        # A run that broke off has used numbers up, and the vectors count from one.
+        "SELECT setval(pg_get_serial_sequence('videos', 'id'), %(stored)s + 1, false)",
         "INSERT INTO videos (content_hash, title, duration_s, frame_count, status) SELECT n, "
         "'video ' || n, %(frames)s, %(frames)s, 'indexed' "
         "FROM generate_series(%(stored)s + 1, %(videos)s) n ORDER BY n",

@@ -21,10 +21,10 @@ from app.db import address_of
 from app.ranking import statement_of
 from app.statement import as_text
 from app.web.question import Given
-from bench.beside import ingesting
+from bench.beside import forget, ingesting
 from bench.clients import Client, Figures, at_once, in_turn
 from bench.clips import Clip, clips
-from bench.drawn import DIM, open_library
+from bench.drawn import DIM, open_database, open_library
 from bench.ingest import CLIPS
 from bench.machine import header
 from bench.random_weights import Weighted
@@ -161,11 +161,13 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="default: var/bench-FRAMES")
     given = parser.parse_args()
     home = (given.home or Path(f"var/bench-{given.frames}")).resolve()
+    found = clips(given.media, home)
+    # A run that was killed has left them in the library.
+    forget(address_of(open_database(home)), found)
     engine, _ = open_library(given.frames, home)
     weighted = Weighted(ModelId.parse(given.model), home / "models")
     model = weighted.load()
     give_model(engine, model)
-    found = clips(given.media, home)
     print(
         f"{header()}\n\n{given.frames:,} vectors, {given.questions} questions, {model.id} in "
         f"{model.precision}, {len(found)} clips\n",
