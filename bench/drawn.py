@@ -85,7 +85,7 @@ def open_database(home: Path) -> Engine:
 def store(engine: Engine, drawn: Drawn) -> None:
     """Fill an empty database, or find that it was filled before; builds the index last."""
     with engine.connect() as connection:
-        stored = _stored_videos(connection)
+        stored = stored_videos(connection)
     if stored == drawn.videos:
         return
     if stored:
@@ -103,7 +103,7 @@ def store(engine: Engine, drawn: Drawn) -> None:
 def grow(engine: Engine, drawn: Drawn) -> None:
     """Add what a smaller drawn library lacks of this one, and leave it without an index."""
     with engine.connect() as connection:
-        stored = _stored_videos(connection)
+        stored = stored_videos(connection)
     if stored > drawn.videos:
         raise SystemExit(f"the database holds {stored} videos already; name another home")
     if stored == drawn.videos:
@@ -119,7 +119,8 @@ def grow(engine: Engine, drawn: Drawn) -> None:
     _tidy_up(engine, started)
 
 
-def _stored_videos(connection: Connection) -> int:
+def stored_videos(connection: Connection) -> int:
+    """How many videos the library has."""
     return int(connection.execute(text("SELECT count(*) FROM videos")).scalar_one())
 
 

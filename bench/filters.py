@@ -108,7 +108,7 @@ def measure(
     for name, value in method.settings.items():
         connection.execute(f"SET {name} = {value}")
     right, measured_all, rows, seconds = 0, 0, [], []
-    warm_up = 3
+    warm_up = min(3, len(questions))
     for number in [*range(warm_up), *range(len(questions))]:
         parameters = {
             "vector": HalfVector(questions[number]),

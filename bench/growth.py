@@ -3,7 +3,7 @@
 At each size both kinds of index are built in turn, by what `sceneql reindex` calls, and the same
 questions are put to the functions that everything else searches by, after as many others that bring
 what is searched into memory. A library that was left at some size is gone on with; `--keep`
-measures with the index that is there and builds none.
+measures it at that size, with the index that is there.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from sqlalchemy import Engine
 from app.db import address_of
 from app.model_catalog import searched_model
 from app.vector_index import Kind, VectorIndex, build, fit, vector_indexes
-from bench.drawn import Drawn, draw, grow, open_database
+from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, grow, open_database, stored_videos
 from bench.exact import K, nearest, right_hits, similarities
 from bench.machine import header
 from bench.ratios import Ratio, write_ratios
@@ -57,7 +57,11 @@ def report(
     halfvec_up_to: int = 3_000_000,
     keep: bool = False,
 ) -> list[Row]:
-    """Grow the library from size to size, and write a row for each index as it is measured."""
+    """Grow the library from size to size, and write a row for each index as it is measured.
+
+    With `keep` it is left as it is. Raises SystemExit if that is not of the one size asked for.
+    """
+    kept = _index_of(engine, sizes) if keep else None
     drawn = draw(sizes[-1])
     others, asked = np.split(drawn.questions(2 * questions), 2)
     tenths = exact_tenths(drawn, asked, sizes)
@@ -69,15 +73,14 @@ def report(
     )
     write("| ---: | --- | " + "---: | " * (3 + 3 * len(_QUERIES)))
     for size in sizes:
-        grow(engine, draw(size))
+        if kept is None:
+            grow(engine, draw(size))
         # The index that every other benchmark expects comes last.
-        for kind in (Kind.BINARY, Kind.HALFVEC):
-            if kind is Kind.HALFVEC and size > halfvec_up_to:
-                continue
-            row = _measure(engine, size, kind, others, asked, tenths[size], keep=keep)
-            if row is not None:
-                rows.append(row)
-                write(_line(row))
+        built = [Kind.BINARY, Kind.HALFVEC] if size <= halfvec_up_to else [Kind.BINARY]
+        for kind in [kept.kind] if kept else built:
+            index, build_s = (kept, None) if kept else _built(engine, kind)
+            rows.append(_measure(engine, size, index, build_s, others, asked, tenths[size]))
+            write(_line(rows[-1]))
     largest = rows[-1].figures["nearest_frames"]
     where = f"{rows[-1].frames:,} frames, {rows[-1].index.kind}"
     write_ratios(
@@ -105,33 +108,45 @@ def exact_tenths(
     return tenths
 
 
-def _measure(
-    engine: Engine,
-    size: int,
-    kind: Kind,
-    others: NDArray[np.float32],
-    asked: NDArray[np.float32],
-    tenths: NDArray[np.float32],
-    *,
-    keep: bool,
-) -> Row | None:
+def _index_of(engine: Engine, sizes: Sequence[int]) -> VectorIndex:
+    with engine.connect() as connection:
+        frames = FRAMES_PER_VIDEO * stored_videos(connection)
+        model = searched_model(connection)
+        indexes = vector_indexes(connection, model.id) if model else []
+    whole = [index for index in indexes if index.is_valid]
+    if not whole:
+        raise SystemExit("the library has no index to keep; leave --keep out, and one is built")
+    if list(sizes) != [frames]:
+        raise SystemExit(f"there are {frames} frames: give --sizes {frames}, or leave --keep out")
+    return whole[0]
+
+
+def _built(engine: Engine, kind: Kind) -> tuple[VectorIndex, float]:
+    """An index of this kind, and the seconds that it took to build."""
     with engine.connect() as connection:
         model = searched_model(connection)
         assert model is not None
-        index = next((one for one in vector_indexes(connection, model.id)), None)
-        fitting = fit(connection, model, kind)
-    build_s = None
-    if not keep:
-        memory_mb = min(fitting.graph_bytes // 2**20 + 64, psutil.virtual_memory().total // 2**21)
-        started = time.perf_counter()
-        index = build(engine, model, kind, memory_mb=memory_mb)
-        build_s = time.perf_counter() - started
-    if index is None or index.kind is not kind:
-        return None
+        graph_bytes = fit(connection, model, kind).graph_bytes
+    memory_mb = min(graph_bytes // 2**20 + 64, psutil.virtual_memory().total // 2**21)
+    started = time.perf_counter()
+    index = build(engine, model, kind, memory_mb=memory_mb)
+    return index, time.perf_counter() - started
+
+
+def _measure(
+    engine: Engine,
+    size: int,
+    index: VectorIndex,
+    build_s: float | None,
+    others: NDArray[np.float32],
+    asked: NDArray[np.float32],
+    tenths: NDArray[np.float32],
+) -> Row:
     with psycopg.connect(address_of(engine), autocommit=True) as connection:
         register_vector(connection)
         found = connection.execute(
-            "SELECT pg_table_size(%s::regclass)", [f"frame_embeddings_{model.id}"]
+            "SELECT pg_table_size(indrelid) FROM pg_index WHERE indexrelid = %s::regclass",
+            [index.name],
         ).fetchone()
         assert found is not None
         figures = {}
