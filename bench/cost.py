@@ -12,9 +12,10 @@ import torch
 from sqlalchemy import Engine, TextClause, text
 
 from bench.clips import Clip
+from bench.homes import new_library
 from bench.ingest import given
 from bench.measuring import Clock, Counts, Run, run
-from bench.pipelines import index, new_library
+from bench.pipelines import index
 from bench.random_weights import Weighted
 
 SAMPLINGS = ("keyframes", "scenes:1", "scenes:3", "every:1s")

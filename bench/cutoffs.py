@@ -8,7 +8,6 @@ drawn for the tiny model, of which they are true of one in a thousand or of most
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +21,9 @@ from pgvector.psycopg import register_vector
 from PIL import Image
 from sqlalchemy import Engine
 
-from app.config import Settings
-from app.db import address_of, get_engine
-from app.migrate import upgrade
+from app.db import address_of
 from bench.drawn import active_model
+from bench.homes import new_library
 from workers.model import TINY, load
 from workers.tiny.drawing import draw
 from workers.tiny.language import sample_claim, say
@@ -59,10 +57,11 @@ def photographs(folder: Path) -> Asked:
     return Asked("photographs ask captions, LiT", images, captions, truth)
 
 
-def drawings(folder: Path) -> Asked:
+def drawings() -> Asked:
     """Words as people type them, and drawn pictures."""
     random = Random(0)
-    model = load(TINY, folder)
+    # It comes with the package, and so needs no folder.
+    model = load(TINY, Path())
     aspects = [random.choice(ASPECTS) for _ in range(PICTURES)]
     pictures = [sample_picture(random, aspect) for aspect in aspects]
     images = [
@@ -147,10 +146,8 @@ def judged(score: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[float,
     return 2 * precision * recall / (precision + recall), precision, recall, *cuts
 
 
-def report(asked: Asked, home: Path, show: Callable[[str], None]) -> None:
-    """Show a row for each measure."""
-    engine = get_engine(Settings(home=home, database_url=None))
-    upgrade(engine)
+def report(asked: Asked, engine: Engine, show: Callable[[str], None]) -> None:
+    """Show a row for each measure, by an empty library."""
     store(engine, asked.frames)
     shares = asked.truth.mean(1)
     show(
@@ -170,13 +167,12 @@ def report(asked: Asked, home: Path, show: Callable[[str], None]) -> None:
 
 def main() -> None:
     """Print a table for each set of questions."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        sets = [drawings(folder)]
-        if vectors := os.environ.get("SCENEQL_TEST_VECTORS"):
-            sets.append(photographs(Path(vectors)))
-        for number, asked in enumerate(sets):
-            report(asked, folder / f"home-{number}", print)
+    sets = [drawings()]
+    if vectors := os.environ.get("SCENEQL_TEST_VECTORS"):
+        sets.append(photographs(Path(vectors)))
+    for asked in sets:
+        with new_library() as (engine, _):
+            report(asked, engine, print)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,11 @@ import psycopg
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
-from app.config import Settings
-from app.db import address_of, get_engine
-from app.migrate import upgrade
+from app.db import address_of
 from app.model_catalog import searched_model
 from app.vector_index import vector_indexes
 from bench.exact import unit
+from bench.homes import open_database
 
 DIM = 512
 LATENT = 48
@@ -73,13 +72,6 @@ def open_library(frames: int, home: Path) -> tuple[Engine, Drawn]:
     drawn = draw(frames)
     store(engine, drawn)
     return engine, drawn
-
-
-def open_database(home: Path) -> Engine:
-    """The database under `home`, made or brought to the newest schema."""
-    engine = get_engine(Settings(home=home.resolve(), database_url=None))
-    upgrade(engine)
-    return engine
 
 
 def store(engine: Engine, drawn: Drawn) -> None:

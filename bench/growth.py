@@ -23,8 +23,9 @@ from sqlalchemy import Engine
 from app.db import address_of
 from app.model_catalog import searched_model
 from app.vector_index import Kind, VectorIndex, build, fit, vector_indexes
-from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, grow, open_database, stored_videos
+from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, grow, stored_videos
 from bench.exact import K, nearest, right_hits, similarities
+from bench.homes import open_database
 from bench.machine import header
 from bench.ratios import Ratio, write_ratios
 from bench.search import Figures

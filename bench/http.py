@@ -24,7 +24,8 @@ from app.web.question import Given
 from bench.beside import forget, ingesting
 from bench.clients import Client, Figures, at_once, in_turn
 from bench.clips import Clip, clips
-from bench.drawn import DIM, open_database, open_library
+from bench.drawn import DIM, open_library
+from bench.homes import open_database
 from bench.ingest import CLIPS
 from bench.machine import header
 from bench.random_weights import Weighted

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from io import StringIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import av
 import cv2
@@ -17,10 +15,9 @@ from scenedetect import AdaptiveDetector, detect
 from sqlalchemy import Engine
 
 from app.config import Settings
-from app.db import embedded, get_engine
-from app.migrate import upgrade
 from app.sampling import Sampling
 from bench.clips import Clip
+from bench.homes import new_library
 from bench.measuring import Clock, Counts
 from bench.random_weights import Weighted
 from workers.decoders import Decoders
@@ -108,20 +105,6 @@ def sceneql(clock: Clock, clips: list[Clip], sampling: str, weighted: Weighted) 
     """SceneQL's whole ingest into a new database, by a worker that has its model loaded."""
     with new_library() as (engine, settings):
         return index(clock, engine, settings, clips, sampling, weighted)
-
-
-@contextmanager
-def new_library() -> Iterator[tuple[Engine, Settings]]:
-    """An empty library in a database of its own, which is gone after the block."""
-    with TemporaryDirectory(prefix="bench-ingest-") as home:
-        settings = Settings(home=Path(home), database_url=None)
-        engine = get_engine(settings)
-        try:
-            upgrade(engine)
-            yield engine, settings
-        finally:
-            engine.dispose()
-            embedded(settings).stop()
 
 
 def index(
