@@ -17,6 +17,7 @@ from bench.ingest import given
 from bench.measuring import Clock, Counts, Run, run
 from bench.pipelines import index
 from bench.random_weights import Weighted
+from bench.tables import show
 
 SAMPLINGS = ("keyframes", "scenes:1", "scenes:3", "every:1s")
 PROCESSOR, GPU = "processor", "GPU"
@@ -95,7 +96,7 @@ def report(
 def main() -> None:
     """Print the table."""
     found, weighted = given("Hours of video an hour, and their disk.")
-    report(found, weighted, devices(), lambda line: print(line, flush=True))
+    report(found, weighted, devices(), show)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ drawn for the tiny model, of which they are true of one in a thousand or of most
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -24,6 +24,7 @@ from sqlalchemy import Engine
 from app.db import address_of
 from bench.drawn import active_model
 from bench.homes import new_library
+from bench.tables import show
 from workers.model import TINY, load
 from workers.tiny.drawing import draw
 from workers.tiny.language import sample_claim, say
@@ -146,7 +147,7 @@ def judged(score: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[float,
     return 2 * precision * recall / (precision + recall), precision, recall, *cuts
 
 
-def report(asked: Asked, engine: Engine, show: Callable[[str], None]) -> None:
+def report(asked: Asked, engine: Engine) -> None:
     """Show a row for each measure, by an empty library."""
     store(engine, asked.frames)
     shares = asked.truth.mean(1)
@@ -172,7 +173,7 @@ def main() -> None:
         sets.append(photographs(Path(vectors)))
     for asked in sets:
         with new_library() as (engine, _):
-            report(asked, engine, print)
+            report(asked, engine)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ again.
 import argparse
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from pgvector.psycopg import register_vector
 from app.db import address_of
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, open_library, rebuild_index
 from bench.exact import K, nearest, right_hits, similarities, unit
+from bench.tables import Figures, Times, show
 
 SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 
@@ -68,13 +69,10 @@ def methods(filtered: bool) -> list[Method]:
 
 
 @dataclass(frozen=True)
-class Figures:
+class Filtered(Figures):
     """What one method did on one kind of filter."""
 
-    recall: float
     fewest_rows: int
-    p50_ms: float
-    p99_ms: float
     exact: float
     """The share of the questions for which all vectors of the filter's were measured."""
 
@@ -103,7 +101,7 @@ def measure(
     questions: Sequence[NDArray[np.float32]],
     within: Sequence[list[int]],
     tenth: Sequence[float],
-) -> Figures:
+) -> Filtered:
     """Ask each question within its filter; the first ones warm up and are not counted."""
     for name, value in method.settings.items():
         connection.execute(f"SET {name} = {value}")
@@ -124,10 +122,8 @@ def measure(
             measured_all += is_exact(connection, method, parameters, found)
     connection.execute("RESET ALL")
     wanted = sum(min(K, FRAMES_PER_VIDEO * len(ids)) for ids in within)
-    p50, p99 = np.percentile(1000 * np.array(seconds[warm_up:]), [50, 99])
-    return Figures(
-        right / wanted, min(rows[warm_up:]), float(p50), float(p99), measured_all / len(questions)
-    )
+    times = Times.of(seconds[warm_up:])
+    return Filtered(right / wanted, times, min(rows[warm_up:]), measured_all / len(questions))
 
 
 def is_exact(
@@ -158,13 +154,7 @@ def exact_tenths(
     }
 
 
-def table(
-    connection: psycopg.Connection,
-    drawn: Drawn,
-    count: int,
-    only: str,
-    show: Callable[[str], None],
-) -> None:
+def table(connection: psycopg.Connection, drawn: Drawn, count: int, only: str) -> None:
     """Measure every method on every filter and show a row for each."""
     questions = drawn.questions(count)
     within = filters(drawn, questions)
@@ -181,8 +171,7 @@ def table(
             found = measure(connection, method, list(questions), ids, tenths[share, kind])
             show(
                 f"| {share:.1%} | {kind if share < 1 else 'all'} | {method.name} "
-                f"| {found.exact:.0%} | {found.recall:.3f} | {found.fewest_rows} "
-                f"| {found.p50_ms:.1f} | {found.p99_ms:.1f} |"
+                f"| {found.exact:.0%} | {found.recall:.3f} | {found.fewest_rows} | {found.times} |"
             )
 
 
@@ -209,13 +198,7 @@ def main() -> None:
             f"{arguments.frames:,} vectors, {arguments.questions} questions, "
             f"PostgreSQL {version}, {platform.machine()}\n"
         )
-        table(
-            connection,
-            drawn,
-            arguments.questions,
-            arguments.only,
-            lambda line: print(line, flush=True),
-        )
+        table(connection, drawn, arguments.questions, arguments.only)
 
 
 if __name__ == "__main__":

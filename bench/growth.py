@@ -28,7 +28,7 @@ from bench.exact import K, nearest, right_hits, similarities
 from bench.homes import open_database
 from bench.machine import header
 from bench.ratios import Ratio, write_ratios
-from bench.search import Figures
+from bench.tables import Figures, Times, show
 
 SIZES = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 _QUERIES = {
@@ -87,7 +87,7 @@ def report(
     write_ratios(
         [
             Ratio(f"recall@10 at {where}", largest.recall, _RECALL_LIMIT),
-            Ratio(f"p50 at {where}, ms", largest.p50_ms, _P50_LIMIT_MS, "at most"),
+            Ratio(f"p50 at {where}, ms", largest.times.p50_ms, _P50_LIMIT_MS, "at most"),
         ],
         write,
     )
@@ -172,15 +172,12 @@ def ask(
         found = connection.execute(query, parameters).fetchall()
         seconds.append(time.perf_counter() - started)
         right += right_hits(found, tenth)
-    p50, p99 = np.percentile(1000 * np.array(seconds), [50, 99])
-    return Figures(right / (K * len(asked)), float(p50), float(p99))
+    return Figures(right / (K * len(asked)), Times.of(seconds))
 
 
 def _line(row: Row) -> str:
     build_s = "as it was" if row.build_s is None else f"{row.build_s:.0f}"
-    figures = " | ".join(
-        f"{one.p50_ms:.1f} | {one.p99_ms:.1f} | {one.recall:.3f}" for one in row.figures.values()
-    )
+    figures = " | ".join(f"{one.times} | {one.recall:.3f}" for one in row.figures.values())
     return (
         f"| {row.frames:,} | {row.index.kind} | {build_s} | {row.index.size_bytes / 2**20:,.0f} "
         f"| {row.vectors_bytes / 2**20:,.0f} | {figures} |"
@@ -202,7 +199,7 @@ def main() -> None:
         engine,
         sorted(given.sizes),
         given.questions,
-        lambda line: print(line, flush=True),
+        show,
         halfvec_up_to=given.halfvec_up_to,
         keep=given.keep,
     )

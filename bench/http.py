@@ -22,7 +22,7 @@ from app.ranking import statement_of
 from app.statement import as_text
 from app.web.question import Given
 from bench.beside import forget, ingesting
-from bench.clients import Client, Figures, at_once, in_turn
+from bench.clients import Client, Pace, at_once, in_turn
 from bench.clips import Clip, clips
 from bench.drawn import DIM, open_library
 from bench.homes import open_database
@@ -31,6 +31,7 @@ from bench.machine import header
 from bench.random_weights import Weighted
 from bench.ratios import Ratio, write_ratios
 from bench.served import served
+from bench.tables import show
 from workers.model import DEFAULT, Model, ModelId
 from workers.tiny.language import ADJECTIVES, NOUNS
 
@@ -66,12 +67,9 @@ def report(
     write("| what is asked | clients | p50, ms | p99, ms | a second |")
     write("| --- | ---: | ---: | ---: | ---: |")
 
-    def row(name: str, asking: int, figures: Figures) -> Figures:
-        write(
-            f"| {name} | {asking} | {figures.p50_ms:.1f} | {figures.p99_ms:.1f} "
-            f"| {figures.per_s:.1f} |"
-        )
-        return figures
+    def row(name: str, asking: int, pace: Pace) -> Pace:
+        write(f"| {name} | {asking} | {pace.times} | {pace.per_s:.1f} |")
+        return pace
 
     with (
         served(address, home, weighted) as port,
@@ -88,16 +86,16 @@ def report(
                 NEW: (client.ask, texts(questions)),
             }
         )
-        for name, figures in alone.items():
-            row(name, 1, figures)
+        for name, pace in alone.items():
+            row(name, 1, pace)
         row(KNOWN, clients, together(known))
         crowd = row(NEW, clients, together(texts(questions)))
         with ingesting(address, home, found, weighted) as ingested:
             beside = in_turn(
                 {KNOWN_BESIDE: (client.ask, known), NEW_BESIDE: (client.ask, texts(questions))}
             )
-        for name, figures in beside.items():
-            row(name, 1, figures)
+        for name, pace in beside.items():
+            row(name, 1, pace)
     ratios = [
         _added("what HTTP adds at p50, ms", alone[KNOWN], alone[IN_SQL], 5),
         _added("what a new text adds at p50, ms", alone[NEW], alone[KNOWN], 30),
@@ -115,12 +113,13 @@ def report(
     return ratios
 
 
-def _added(what: str, figures: Figures, without: Figures, limit_ms: float) -> Ratio:
-    return Ratio(what, figures.p50_ms - without.p50_ms, limit_ms, "at most")
+def _added(what: str, pace: Pace, without: Pace, limit_ms: float) -> Ratio:
+    return Ratio(what, pace.times.p50_ms - without.times.p50_ms, limit_ms, "at most")
 
 
-def _p99_against_idle(name: str, figures: Figures, idle: Figures) -> Ratio:
-    return Ratio(f"{name}: p99 against idle", figures.p99_ms / idle.p99_ms, 3, "at most")
+def _p99_against_idle(name: str, pace: Pace, idle: Pace) -> Ratio:
+    share = pace.times.p99_ms / idle.times.p99_ms
+    return Ratio(f"{name}: p99 against idle", share, 3, "at most")
 
 
 def texts(count: int) -> list[str]:
@@ -176,15 +175,7 @@ def main() -> None:
     )
     # A model that only waits takes memory.
     del model
-    report(
-        engine,
-        home,
-        found,
-        weighted,
-        given.questions,
-        given.clients,
-        lambda line: print(line, flush=True),
-    )
+    report(engine, home, found, weighted, given.questions, given.clients, show)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from bench.machine import header
 from bench.measuring import Run, run
 from bench.random_weights import Weighted
 from bench.ratios import Ratio, write_ratios
+from bench.tables import show
 from workers.model import DEFAULT, ModelId
 
 CLIPS = "SCENEQL_TEST_MEDIA"
@@ -148,7 +149,7 @@ def given(description: str) -> tuple[list[Clip], Weighted]:
 def main() -> None:
     """Print the tables."""
     found, weighted = given("How quick the ingest is.")
-    report(found, weighted, lambda line: print(line, flush=True))
+    report(found, weighted, show)
 
 
 if __name__ == "__main__":

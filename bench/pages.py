@@ -25,6 +25,7 @@ from sqlalchemy import Engine, text
 from app.config import Settings
 from app.web import create_app
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, open_library
+from bench.tables import Times, show
 
 QUESTIONS = 200
 THUMBNAIL_BYTES = 8_000
@@ -58,19 +59,6 @@ class Page:
     name: str
     address: str
     link: str = ""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """How long a page takes, and how large it is at most.
-
-    On a machine that does other work besides, the least is nearest to what the page itself takes.
-    """
-
-    least_ms: float
-    p50_ms: float
-    p99_ms: float
-    largest_bytes: int
 
 
 def furnish(engine: Engine, drawn: Drawn) -> None:
@@ -154,8 +142,8 @@ def address_of_page(client: FlaskClient, page: Page, n: int, videos: int) -> str
 
 def measure(
     client: FlaskClient, page: Page, times: int, videos: int, numbers: Iterator[int]
-) -> Figures:
-    """Ask for a page so many times; raises SystemExit where one is not answered."""
+) -> tuple[Times, int]:
+    """How long a page takes, and its bytes at most; raises SystemExit where it is not answered."""
     seconds, largest = [], 0
     warm_up = min(3, times - 1)
     for _ in range(warm_up + times):
@@ -167,27 +155,26 @@ def measure(
         if answer.status_code != 200:
             raise SystemExit(f"{address} answers {answer.status_code}: {answer.text[:300]}")
         largest = max(largest, size)
-    least, p50, p99 = np.percentile(1000 * np.array(seconds[warm_up:]), [0, 50, 99])
-    return Figures(float(least), float(p50), float(p99), largest)
+    return Times.of(seconds[warm_up:]), largest
 
 
 def report(
-    engine: Engine, videos: int, times: int, wanted: str, show: Callable[[str], None]
+    engine: Engine, videos: int, times: int, wanted: str, write: Callable[[str], None]
 ) -> None:
-    """Show a row for each page whose name has the wanted text."""
+    """Write a row for each page whose name has the wanted text."""
     # One client asks more than people do.
     client = create_app(
         engine, Settings(questions_per_minute=UNLIMITED, uploads_per_minute=UNLIMITED, token=None)
     ).test_client()
     numbers = count()
-    show("| page | least, ms | p50, ms | p99, ms | KiB |")
-    show("| --- | ---: | ---: | ---: | ---: |")
+    write("| page | least, ms | p50, ms | p99, ms | KiB |")
+    write("| --- | ---: | ---: | ---: | ---: |")
     for page in PAGES:
         if wanted in page.name:
-            figures = measure(client, page, times, videos, numbers)
-            show(
-                f"| {page.name} | {figures.least_ms:.0f} | {figures.p50_ms:.0f} "
-                f"| {figures.p99_ms:.0f} | {figures.largest_bytes / 1024:.0f} |"
+            took, largest = measure(client, page, times, videos, numbers)
+            write(
+                f"| {page.name} | {took.least_ms:.0f} | {took.p50_ms:.0f} | {took.p99_ms:.0f} "
+                f"| {largest / 1024:.0f} |"
             )
 
 
@@ -202,7 +189,7 @@ def main() -> None:
     engine, drawn = open_library(given.frames, given.home)
     furnish(engine, drawn)
     print(f"\n{platform.processor() or platform.machine()}, {given.frames:,} frames\n")
-    report(engine, drawn.videos, given.times, given.page, print)
+    report(engine, drawn.videos, given.times, given.page, show)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from bench.engines import Engine, installed
 from bench.exact import K, Matrix, nearest, right_hits, unit
 from bench.machine import header
 from bench.ratios import Ratio, write_ratios
+from bench.tables import Figures, Times, show
 
 _WARM_UP = 5
 
@@ -50,15 +50,6 @@ QUERIES = {
 Ask = Callable[[Matrix], Sequence[int]]
 
 
-@dataclass(frozen=True)
-class Figures:
-    """How well and how quickly an engine answers."""
-
-    recall: float
-    p50_ms: float
-    p99_ms: float
-
-
 def report(
     address: str, drawn: Drawn, questions: int, write: Callable[[str], None]
 ) -> dict[str, Figures]:
@@ -73,8 +64,8 @@ def report(
         for name, figures in _measure(asks, vectors, asked, tenths).items():
             found[name] = figures
             write(
-                f"| {name} | {figures.recall:.3f} | {figures.p50_ms:.1f} | {figures.p99_ms:.1f} "
-                f"| {build_s:.0f} | {size_bytes / 2**20:.0f} |"
+                f"| {name} | {figures.recall:.3f} | {figures.times} | {build_s:.0f} "
+                f"| {size_bytes / 2**20:.0f} |"
             )
 
     write("| engine | recall@10 | p50, ms | p99, ms | build, s | index, MB |")
@@ -93,7 +84,7 @@ def report(
             engine.build(vectors)
             build_s = time.perf_counter() - started
             measure({engine.name: engine.ask}, build_s, engine.size_bytes())
-    share = found[FUNCTION].p50_ms / found[BY_HAND].p50_ms
+    share = found[FUNCTION].times.p50_ms / found[BY_HAND].times.p50_ms
     against = "search_vector() against the query by hand, p50"
     write_ratios([Ratio(against, share, 1.1, "at most")], write)
     return found
@@ -133,11 +124,10 @@ def _measure(
             seconds[name].append(time.perf_counter() - started)
             if len(seconds[name]) > warm_up:
                 right[name] += right_hits(vectors[list(rows)] @ questions[number], tenths[number])
-    figures = {}
-    for name in asks:
-        p50, p99 = np.percentile(1000 * np.array(seconds[name][-len(questions) :]), [50, 99])
-        figures[name] = Figures(right[name] / (K * len(questions)), float(p50), float(p99))
-    return figures
+    return {
+        name: Figures(right[name] / (K * len(questions)), Times.of(seconds[name][warm_up:]))
+        for name in asks
+    }
 
 
 def main() -> None:
@@ -150,7 +140,7 @@ def main() -> None:
     home = given.home or Path(f"var/bench-{given.frames}")
     engine, drawn = open_library(given.frames, home)
     print(f"{header()}\n\n{given.frames:,} vectors, {given.questions} questions\n", flush=True)
-    report(address_of(engine), drawn, given.questions, lambda line: print(line, flush=True))
+    report(address_of(engine), drawn, given.questions, show)
 
 
 if __name__ == "__main__":
