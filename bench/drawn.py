@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from app.db import address_of
 from app.model_catalog import searched_model
@@ -76,8 +76,7 @@ def open_library(frames: int, home: Path) -> tuple[Engine, Drawn]:
 
 def store(engine: Engine, drawn: Drawn) -> None:
     """Fill an empty database, or find that it was filled before; builds the index last."""
-    with engine.connect() as connection:
-        stored = stored_videos(connection)
+    stored = stored_videos(engine)
     if stored == drawn.videos:
         return
     if stored:
@@ -94,8 +93,7 @@ def store(engine: Engine, drawn: Drawn) -> None:
 
 def grow(engine: Engine, drawn: Drawn) -> None:
     """Add what a smaller drawn library lacks of this one, and leave it without an index."""
-    with engine.connect() as connection:
-        stored = stored_videos(connection)
+    stored = stored_videos(engine)
     if stored > drawn.videos:
         raise SystemExit(f"the database holds {stored} videos already; name another home")
     if stored == drawn.videos:
@@ -111,9 +109,10 @@ def grow(engine: Engine, drawn: Drawn) -> None:
     _tidy_up(engine, started)
 
 
-def stored_videos(connection: Connection) -> int:
+def stored_videos(engine: Engine) -> int:
     """How many videos the library has."""
-    return int(connection.execute(text("SELECT count(*) FROM videos")).scalar_one())
+    with engine.connect() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM videos")).scalar_one())
 
 
 def _store_rows(

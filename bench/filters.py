@@ -8,12 +8,10 @@ far from it, or on one side of a plane across the library. The library is kept u
 again.
 """
 
-import argparse
-import platform
 import time
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,8 @@ from pgvector.psycopg import register_vector
 from app.db import address_of
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, open_library, rebuild_index
 from bench.exact import K, nearest, right_hits, similarities, unit
+from bench.homes import LIBRARY, home_of
+from bench.machine import header
 from bench.tables import Figures, Times, show
 
 SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
@@ -177,28 +177,18 @@ def table(connection: psycopg.Connection, drawn: Drawn, count: int, only: str) -
 
 def main() -> None:
     """Print the table for a library of some size."""
-    parser = argparse.ArgumentParser(description="Filters against recall and time.")
-    parser.add_argument("--frames", type=int, default=100_000)
+    parser = ArgumentParser(description="Filters against recall and time.", parents=[LIBRARY])
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--only", default="", help="measure methods whose names contain this")
     parser.add_argument("--ef-construction", type=int, help="build the index anew with this")
-    parser.add_argument("--home", type=Path, help="default: var/bench-FRAMES")
-    arguments = parser.parse_args()
-    home = arguments.home or Path(f"var/bench-{arguments.frames}")
-    engine, drawn = open_library(arguments.frames, home)
-    if arguments.ef_construction:
-        rebuild_index(engine, arguments.ef_construction)
+    given = parser.parse_args()
+    engine, drawn = open_library(given.frames, home_of(given))
+    if given.ef_construction:
+        rebuild_index(engine, given.ef_construction)
+    show(f"{header(engine)}\n\n{given.frames:,} vectors, {given.questions} questions\n")
     with psycopg.connect(address_of(engine), autocommit=True) as connection:
         register_vector(connection)
-        [version] = connection.execute(
-            "SELECT current_setting('server_version') || ', pgvector ' || extversion "
-            "FROM pg_extension WHERE extname = 'vector'"
-        ).fetchone() or [""]
-        print(
-            f"{arguments.frames:,} vectors, {arguments.questions} questions, "
-            f"PostgreSQL {version}, {platform.machine()}\n"
-        )
-        table(connection, drawn, arguments.questions, arguments.only)
+        table(connection, drawn, given.questions, given.only)
 
 
 if __name__ == "__main__":

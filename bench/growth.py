@@ -111,12 +111,12 @@ def exact_tenths(
 
 def _index_of(engine: Engine, sizes: Sequence[int]) -> VectorIndex:
     with engine.connect() as connection:
-        frames = FRAMES_PER_VIDEO * stored_videos(connection)
         model = searched_model(connection)
         indexes = vector_indexes(connection, model.id) if model else []
     whole = [index for index in indexes if index.is_valid]
     if not whole:
         raise SystemExit("the library has no index to keep; leave --keep out, and one is built")
+    frames = FRAMES_PER_VIDEO * stored_videos(engine)
     if list(sizes) != [frames]:
         raise SystemExit(f"there are {frames} frames: give --sizes {frames}, or leave --keep out")
     return whole[0]
@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="build no index")
     given = parser.parse_args()
     engine = open_database(given.home)
-    print(f"{header()}\n", flush=True)
+    show(f"{header(engine)}\n")
     report(
         engine,
         sorted(given.sizes),

@@ -1,5 +1,6 @@
 """The databases that benchmarks measure: one that is used again, and one for a block."""
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,16 @@ from sqlalchemy import Engine
 from app.config import Settings
 from app.db import embedded, get_engine
 from app.migrate import upgrade
+
+LIBRARY = ArgumentParser(add_help=False)
+"""The options of a benchmark that measures a library of some size."""
+LIBRARY.add_argument("--frames", type=int, default=100_000)
+LIBRARY.add_argument("--home", type=Path, help="default: var/bench-FRAMES")
+
+
+def home_of(given: Namespace) -> Path:
+    """The home that the options of a library name."""
+    return Path(given.home or f"var/bench-{given.frames}")
 
 
 def open_database(home: Path) -> Engine:

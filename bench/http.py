@@ -6,8 +6,7 @@ directly, too. Known texts have their vectors; new ones were never asked. The la
 while a worker's ingest indexes clips into the same library. It is kept under --home and used again.
 """
 
-import argparse
-import os
+from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -23,10 +22,9 @@ from app.statement import as_text
 from app.web.question import Given
 from bench.beside import forget, ingesting
 from bench.clients import Client, Pace, at_once, in_turn
-from bench.clips import Clip, clips
+from bench.clips import CLIPS, Clip, clips
 from bench.drawn import DIM, open_library
-from bench.homes import open_database
-from bench.ingest import CLIPS
+from bench.homes import LIBRARY, home_of, open_database
 from bench.machine import header
 from bench.random_weights import Weighted
 from bench.ratios import Ratio, write_ratios
@@ -151,16 +149,12 @@ def give_model(engine: Engine, model: Model) -> None:
 
 def main() -> None:
     """Print the tables for a library of some size."""
-    parser = argparse.ArgumentParser(description="What HTTP adds, and what new texts cost.")
-    folder = os.environ.get(CLIPS)
-    parser.add_argument("--frames", type=int, default=100_000)
+    parser = ArgumentParser(description="What HTTP and new texts add.", parents=[LIBRARY, CLIPS])
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--media", type=Path, default=Path(folder) if folder else None)
     parser.add_argument("--model", default=str(DEFAULT), help=f"default: {DEFAULT}")
-    parser.add_argument("--home", type=Path, help="default: var/bench-FRAMES")
     given = parser.parse_args()
-    home = (given.home or Path(f"var/bench-{given.frames}")).resolve()
+    home = home_of(given).resolve()
     found = clips(given.media, home)
     # A run that was killed has left them in the library.
     forget(address_of(open_database(home)), found)
@@ -168,10 +162,9 @@ def main() -> None:
     weighted = Weighted(ModelId.parse(given.model), home / "models")
     model = weighted.load()
     give_model(engine, model)
-    print(
-        f"{header()}\n\n{given.frames:,} vectors, {given.questions} questions, {model.id} in "
-        f"{model.precision}, {len(found)} clips\n",
-        flush=True,
+    show(
+        f"{header(engine)}\n\n{given.frames:,} vectors, {given.questions} questions, {model.id} in "
+        f"{model.precision}, {len(found)} clips\n"
     )
     # A model that only waits takes memory.
     del model

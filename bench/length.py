@@ -74,7 +74,7 @@ def main() -> None:
     given = parser.parse_args()
     weighted = Weighted(ModelId.parse(given.model), given.home / "models")
     found = videos(given.minutes, given.home / "videos")
-    print(f"{header()}\n\n{SAMPLING}, {weighted.model_id}\n", flush=True)
+    show(f"{header()}\n\n{SAMPLING}, {weighted.model_id}\n")
     report(found, weighted, show)
 
 

@@ -5,9 +5,9 @@ right if its similarity is not below the exact tenth. The library is kept under 
 again.
 """
 
-import argparse
 import tempfile
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from app.db import address_of
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, open_library
 from bench.engines import Engine, installed
 from bench.exact import K, Matrix, nearest, right_hits, unit
+from bench.homes import LIBRARY, home_of
 from bench.machine import header
 from bench.ratios import Ratio, write_ratios
 from bench.tables import Figures, Times, show
@@ -132,14 +133,11 @@ def _measure(
 
 def main() -> None:
     """Print the table for a library of some size."""
-    parser = argparse.ArgumentParser(description="Searches beside other engines.")
-    parser.add_argument("--frames", type=int, default=100_000)
+    parser = ArgumentParser(description="Searches beside other engines.", parents=[LIBRARY])
     parser.add_argument("--questions", type=int, default=200)
-    parser.add_argument("--home", type=Path, help="default: var/bench-FRAMES")
     given = parser.parse_args()
-    home = given.home or Path(f"var/bench-{given.frames}")
-    engine, drawn = open_library(given.frames, home)
-    print(f"{header()}\n\n{given.frames:,} vectors, {given.questions} questions\n", flush=True)
+    engine, drawn = open_library(given.frames, home_of(given))
+    show(f"{header(engine)}\n\n{given.frames:,} vectors, {given.questions} questions\n")
     report(address_of(engine), drawn, given.questions, show)
 
 
