@@ -13,7 +13,6 @@ from sqlalchemy import Engine, text
 
 from app.db import address_of
 from app.model_catalog import searched_model
-from app.vector_index import vector_indexes
 from bench.exact import unit
 from bench.homes import open_database
 
@@ -77,18 +76,10 @@ def open_library(frames: int, home: Path) -> tuple[Engine, Drawn]:
 def store(engine: Engine, drawn: Drawn) -> None:
     """Fill an empty database, or find that it was filled before; builds the index last."""
     stored = stored_videos(engine)
-    if stored == drawn.videos:
-        return
-    if stored:
+    if stored not in (0, drawn.videos):
         raise SystemExit(f"the database holds {stored} videos of something else; name another home")
-    started = time.monotonic()
-    model_id = active_model(engine, DIM)
-    with psycopg.connect(address_of(engine)) as driver:
-        definition = _drop_index(driver, model_id)
-        _store_rows(driver, drawn, 0, model_id, started)
-        driver.execute(definition)
-        _report(started, "the index is built")
-    _tidy_up(engine, started)
+    if not stored:
+        _add(engine, drawn, 0, build_index=True)
 
 
 def grow(engine: Engine, drawn: Drawn) -> None:
@@ -96,17 +87,8 @@ def grow(engine: Engine, drawn: Drawn) -> None:
     stored = stored_videos(engine)
     if stored > drawn.videos:
         raise SystemExit(f"the database holds {stored} videos already; name another home")
-    if stored == drawn.videos:
-        return
-    started = time.monotonic()
-    model_id = active_model(engine, DIM)
-    with engine.connect() as connection:
-        indexes = vector_indexes(connection, model_id)
-    with psycopg.connect(address_of(engine)) as driver:
-        for index in indexes:
-            driver.execute(f"DROP INDEX {index.name}")
-        _store_rows(driver, drawn, stored, model_id, started)
-    _tidy_up(engine, started)
+    if stored < drawn.videos:
+        _add(engine, drawn, stored, build_index=False)
 
 
 def stored_videos(engine: Engine) -> int:
@@ -115,16 +97,18 @@ def stored_videos(engine: Engine) -> int:
         return int(connection.execute(text("SELECT count(*) FROM videos")).scalar_one())
 
 
-def _store_rows(
-    driver: psycopg.Connection, drawn: Drawn, stored: int, model_id: int, started: float
-) -> None:
-    _store_videos(driver, drawn, stored)
-    _report(started, "videos, scenes and frames are stored")
-    _store_vectors(driver, drawn, stored, model_id)
-    _report(started, "vectors are stored")
-
-
-def _tidy_up(engine: Engine, started: float) -> None:
+def _add(engine: Engine, drawn: Drawn, stored: int, *, build_index: bool) -> None:
+    started = time.monotonic()
+    model_id = active_model(engine, DIM)
+    with psycopg.connect(address_of(engine)) as driver:
+        definitions = _drop_indexes(driver, model_id)
+        _store_videos(driver, drawn, stored)
+        _report(started, "videos, scenes and frames are stored")
+        _store_vectors(driver, drawn, stored, model_id)
+        _report(started, "vectors are stored")
+        for definition in definitions if build_index else []:
+            driver.execute(definition)
+            _report(started, "the index is built")
     with psycopg.connect(address_of(engine), autocommit=True) as driver:
         driver.execute("VACUUM ANALYZE")
     _report(started, "ready")
@@ -134,8 +118,9 @@ def rebuild_index(engine: Engine, ef_construction: int) -> None:
     """Build the index anew, as thoroughly as this says."""
     started = time.monotonic()
     with psycopg.connect(address_of(engine)) as driver:
-        definition, _, _ = _drop_index(driver, 1).partition(" WITH ")
-        driver.execute(f"{definition} WITH (ef_construction = {ef_construction})")
+        [definition] = _drop_indexes(driver, 1)
+        unset, _, _ = definition.partition(" WITH ")
+        driver.execute(f"{unset} WITH (ef_construction = {ef_construction})")
     _report(started, f"the index is built with ef_construction {ef_construction}")
 
 
@@ -151,13 +136,16 @@ def active_model(engine: Engine, dim: int) -> int:
     return int(model_id)
 
 
-def _drop_index(driver: psycopg.Connection, model_id: int) -> str:
-    """Returns what builds it again; that is a fraction of the work of keeping it up to date."""
-    index = f"frame_embeddings_{model_id}_hnsw_idx"
-    row = driver.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [index]).fetchone()
-    assert row is not None
-    driver.execute(f"DROP INDEX {index}")
-    return str(row[0])
+def _drop_indexes(driver: psycopg.Connection, model_id: int) -> list[str]:
+    """Returns what builds them again; that is a fraction of the work of keeping them up to date."""
+    rows = driver.execute(
+        "SELECT indexname, indexdef FROM pg_indexes "
+        "WHERE tablename = %s AND indexdef LIKE '%% USING hnsw %%'",
+        [f"frame_embeddings_{model_id}"],
+    ).fetchall()
+    for name, _ in rows:
+        driver.execute(f"DROP INDEX {name}")
+    return [str(definition) for _, definition in rows]
 
 
 def _store_videos(driver: psycopg.Connection, drawn: Drawn, stored: int) -> None:
