@@ -57,7 +57,7 @@ def ingesting(
     finally:
         stop.set()
         process.join()
-        _forget(address, clips)
+        forget(address, clips)
         with psycopg.connect(address, autocommit=True) as connection:
             connection.execute("VACUUM frame_embeddings")
     _check(process.exitcode or None)
@@ -89,10 +89,10 @@ def _ingest(
                     begun.set()
                     if stop.is_set():
                         break
-            _forget(address, clips)
+            forget(address, clips)
 
 
-def _forget(address: str, clips: list[Clip]) -> None:
+def forget(address: str, clips: list[Clip]) -> None:
     """Take the clips out of the library: what it knows already is not indexed again."""
     paths = [str(clip.path) for clip in clips]
     with psycopg.connect(address, autocommit=True) as connection:

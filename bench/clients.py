@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from urllib.parse import urlencode
 
-import numpy as np
-
 from bench.served import HOST
+from bench.tables import Times
 
 _TIMEOUT_S = 120.0
 _WARM_UP = 5
@@ -19,18 +18,16 @@ Ask = Callable[[str], object]
 
 
 @dataclass(frozen=True)
-class Figures:
+class Pace:
     """How long a question waits, and how many are answered in a second by all clients together."""
 
-    p50_ms: float
-    p99_ms: float
+    times: Times
     per_s: float
 
     @classmethod
-    def of(cls, seconds: Sequence[float], wall_s: float) -> "Figures":
-        """The figures of questions that took so long each, and all of them together."""
-        p50, p99 = np.percentile(1000 * np.array(seconds), [50, 99])
-        return cls(float(p50), float(p99), len(seconds) / wall_s)
+    def of(cls, seconds: Sequence[float], wall_s: float) -> "Pace":
+        """The pace of questions that took so long each, and all of them together."""
+        return cls(Times.of(seconds), len(seconds) / wall_s)
 
 
 class Client:
@@ -55,7 +52,7 @@ class Client:
         self._connection.close()
 
 
-def in_turn(ways: Mapping[str, tuple[Ask, Sequence[str]]]) -> dict[str, Figures]:
+def in_turn(ways: Mapping[str, tuple[Ask, Sequence[str]]]) -> dict[str, Pace]:
     """Ask each way its next question, over and over, so that what else the machine does hits all.
 
     All have as many questions; the first of them warm up, and do not count.
@@ -65,10 +62,10 @@ def in_turn(ways: Mapping[str, tuple[Ask, Sequence[str]]]) -> dict[str, Figures]
         for (name, (ask, _)), words in zip(ways.items(), turn, strict=True):
             seconds[name].append(_timed(ask, words))
     counted = {name: took[min(_WARM_UP, len(took) - 1) :] for name, took in seconds.items()}
-    return {name: Figures.of(took, sum(took)) for name, took in counted.items()}
+    return {name: Pace.of(took, sum(took)) for name, took in counted.items()}
 
 
-def at_once(port: int, limit: int, clients: int, texts: Sequence[str]) -> Figures:
+def at_once(port: int, limit: int, clients: int, texts: Sequence[str]) -> Pace:
     """Have so many clients share the questions, each of them asking one after the other."""
 
     def work_off(share: Sequence[str]) -> list[float]:
@@ -80,7 +77,7 @@ def at_once(port: int, limit: int, clients: int, texts: Sequence[str]) -> Figure
         started = time.perf_counter()
         seconds = [took for one in threads.map(work_off, shares) for took in one]
         wall_s = time.perf_counter() - started
-    return Figures.of(seconds, wall_s)
+    return Pace.of(seconds, wall_s)
 
 
 def _timed(ask: Ask, words: str) -> float:

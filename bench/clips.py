@@ -1,5 +1,7 @@
 """The clips that ingest is measured on: those of a folder, or drawn ones where there is none."""
 
+import os
+from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +9,10 @@ from workers.analysis import VideoInfo
 from workers.demo import render_library
 from workers.library import find_media
 from workers.video import open_video
+
+CLIPS = ArgumentParser(add_help=False)
+"""The option that names the folder of the clips."""
+CLIPS.add_argument("--media", type=Path, default=os.environ.get("SCENEQL_TEST_MEDIA") or None)
 
 
 @dataclass(frozen=True)

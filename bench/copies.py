@@ -7,10 +7,8 @@ PyAV, and looked for. A report is right if it names the clip that the part is fr
 time to a second, or a file that shows the same.
 """
 
-import argparse
-import os
 import sys
-import tempfile
+from argparse import ArgumentParser
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,11 +24,13 @@ import psycopg
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
-from app.config import Settings
-from app.db import address_of, get_engine
+from app.db import address_of
 from app.errors import MediaError
-from app.migrate import upgrade
 from app.sampling import Sampling
+from bench.clips import CLIPS
+from bench.homes import new_library
+from bench.machine import header
+from bench.tables import show
 from workers.analysis import Fingerprint
 from workers.demo import render_library
 from workers.scenes import analyse
@@ -275,16 +275,14 @@ def negatives(connection: psycopg.Connection, by_id: dict[int, Clip]) -> None:
 
 def main() -> None:
     """Print the tables, for the clips of SCENEQL_TEST_MEDIA and of the sample library."""
-    parser = argparse.ArgumentParser(description="Edits against precision and recall.")
+    parser = ArgumentParser(description="Edits against precision and recall.", parents=[CLIPS])
     parser.add_argument("--seconds", type=float, nargs="+", default=[5.0, 10.0])
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+    show(header())
+    with new_library() as (engine, settings):
+        folder = settings.home
         render_library(folder / "videos")
-        media = os.environ.get("SCENEQL_TEST_MEDIA")
-        clips = read_clips([folder / "videos", *([Path(media)] if media else [])])
-        engine = get_engine(Settings(home=folder / "home", database_url=None))
-        upgrade(engine)
+        clips = read_clips([folder / "videos", *filter(None, [arguments.media])])
         by_id = store(engine, clips)
         with psycopg.connect(address_of(engine), autocommit=True) as connection:
             connection.execute("ANALYZE fingerprints")

@@ -12,10 +12,12 @@ import torch
 from sqlalchemy import Engine, TextClause, text
 
 from bench.clips import Clip
+from bench.homes import new_library
 from bench.ingest import given
-from bench.measuring import Counts, Ready, Run, run
-from bench.pipelines import index, new_library
+from bench.measuring import Clock, Counts, Run, run
+from bench.pipelines import index
 from bench.random_weights import Weighted
+from bench.tables import show
 
 SAMPLINGS = ("keyframes", "scenes:1", "scenes:3", "every:1s")
 PROCESSOR, GPU = "processor", "GPU"
@@ -41,7 +43,7 @@ def devices() -> list[str]:
 
 
 def index_and_weigh(
-    ready: Ready, clips: list[Clip], sampling: str, weighted: Weighted, device: str
+    clock: Clock, clips: list[Clip], sampling: str, weighted: Weighted, device: str
 ) -> Weighed:
     """Index the clips into a new database, as `pipelines.sceneql` does, and weigh that."""
     if device == PROCESSOR:
@@ -49,7 +51,7 @@ def index_and_weigh(
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     with new_library() as (engine, settings):
         empty_bytes = _bytes(engine, _LIBRARY_BYTES)
-        counts = index(ready, engine, settings, clips, sampling, weighted)
+        counts = index(clock, engine, settings, clips, sampling, weighted)
         thumbnails_bytes = _bytes(engine, _PICTURES_BYTES)
         other_bytes = _bytes(engine, _LIBRARY_BYTES) - empty_bytes - thumbnails_bytes
     return Weighed(**vars(counts), thumbnails_bytes=thumbnails_bytes, other_bytes=other_bytes)
@@ -94,7 +96,7 @@ def report(
 def main() -> None:
     """Print the table."""
     found, weighted = given("Hours of video an hour, and their disk.")
-    report(found, weighted, devices(), lambda line: print(line, flush=True))
+    report(found, weighted, devices(), show)
 
 
 if __name__ == "__main__":

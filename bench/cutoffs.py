@@ -8,8 +8,7 @@ drawn for the tiny model, of which they are true of one in a thousand or of most
 """
 
 import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -22,10 +21,11 @@ from pgvector.psycopg import register_vector
 from PIL import Image
 from sqlalchemy import Engine
 
-from app.config import Settings
-from app.db import address_of, get_engine
-from app.migrate import upgrade
-from bench.drawn import add_model
+from app.db import address_of
+from bench.drawn import active_model
+from bench.homes import new_library
+from bench.machine import header
+from bench.tables import show
 from workers.model import TINY, load
 from workers.tiny.drawing import draw
 from workers.tiny.language import sample_claim, say
@@ -59,10 +59,11 @@ def photographs(folder: Path) -> Asked:
     return Asked("photographs ask captions, LiT", images, captions, truth)
 
 
-def drawings(folder: Path) -> Asked:
+def drawings() -> Asked:
     """Words as people type them, and drawn pictures."""
     random = Random(0)
-    model = load(TINY, folder)
+    # It comes with the package, and so needs no folder.
+    model = load(TINY, Path())
     aspects = [random.choice(ASPECTS) for _ in range(PICTURES)]
     pictures = [sample_picture(random, aspect) for aspect in aspects]
     images = [
@@ -80,7 +81,7 @@ def drawings(folder: Path) -> Asked:
 
 def store(engine: Engine, frames: Floats) -> None:
     """Make the vectors the frames of one video."""
-    model_id = add_model(engine, frames.shape[1])
+    model_id = active_model(engine, frames.shape[1])
     count = {"count": len(frames)}
     with psycopg.connect(address_of(engine)) as driver:
         register_vector(driver)
@@ -147,10 +148,8 @@ def judged(score: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[float,
     return 2 * precision * recall / (precision + recall), precision, recall, *cuts
 
 
-def report(asked: Asked, home: Path, show: Callable[[str], None]) -> None:
-    """Show a row for each measure."""
-    engine = get_engine(Settings(home=home, database_url=None))
-    upgrade(engine)
+def report(asked: Asked, engine: Engine) -> None:
+    """Show a row for each measure, by an empty library."""
     store(engine, asked.frames)
     shares = asked.truth.mean(1)
     show(
@@ -170,13 +169,13 @@ def report(asked: Asked, home: Path, show: Callable[[str], None]) -> None:
 
 def main() -> None:
     """Print a table for each set of questions."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        sets = [drawings(folder)]
-        if vectors := os.environ.get("SCENEQL_TEST_VECTORS"):
-            sets.append(photographs(Path(vectors)))
-        for number, asked in enumerate(sets):
-            report(asked, folder / f"home-{number}", print)
+    show(header())
+    sets = [drawings()]
+    if vectors := os.environ.get("SCENEQL_TEST_VECTORS"):
+        sets.append(photographs(Path(vectors)))
+    for asked in sets:
+        with new_library() as (engine, _):
+            report(asked, engine)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
-from app.config import Settings
-from app.db import address_of, get_engine
-from app.migrate import upgrade
-from app.vector_index import vector_indexes
+from app.db import address_of
+from app.model_catalog import searched_model
+from bench.exact import unit
+from bench.homes import open_database
 
 DIM = 512
 LATENT = 48
@@ -45,13 +45,13 @@ class Drawn:
             centres = self.centres[start : start + _VIDEOS_AT_ONCE, None]
             shape = (len(centres), FRAMES_PER_VIDEO, LATENT)
             latent = centres + 0.5 * random.standard_normal(shape, dtype=np.float32)
-            yield _unit(latent.reshape(-1, LATENT) @ self.plane).astype(np.float16)
+            yield unit(latent.reshape(-1, LATENT) @ self.plane).astype(np.float16)
 
     def questions(self, count: int) -> NDArray[np.float32]:
         """(count, DIM) unit vectors, of the kind that the videos' centres are."""
         random = np.random.default_rng(2)
         latent = random.standard_normal((count, LATENT), dtype=np.float32)
-        return _unit(latent @ self.plane).astype(np.float16).astype(np.float32)
+        return unit(latent @ self.plane).astype(np.float16).astype(np.float32)
 
 
 def draw(frames: int) -> Drawn:
@@ -73,64 +73,42 @@ def open_library(frames: int, home: Path) -> tuple[Engine, Drawn]:
     return engine, drawn
 
 
-def open_database(home: Path) -> Engine:
-    """The database under `home`, made or brought to the newest schema."""
-    engine = get_engine(Settings(home=home.resolve(), database_url=None))
-    upgrade(engine)
-    return engine
-
-
 def store(engine: Engine, drawn: Drawn) -> None:
     """Fill an empty database, or find that it was filled before; builds the index last."""
-    with engine.connect() as connection:
-        stored = _stored_videos(connection)
-    if stored == drawn.videos:
-        return
-    if stored:
+    stored = stored_videos(engine)
+    if stored not in (0, drawn.videos):
         raise SystemExit(f"the database holds {stored} videos of something else; name another home")
-    started = time.monotonic()
-    model_id = add_model(engine, DIM)
-    with psycopg.connect(address_of(engine)) as driver:
-        definition = _drop_index(driver, model_id)
-        _store_rows(driver, drawn, 0, model_id, started)
-        driver.execute(definition)
-        _report(started, "the index is built")
-    _tidy_up(engine, started)
+    if not stored:
+        _add(engine, drawn, 0, build_index=True)
 
 
 def grow(engine: Engine, drawn: Drawn) -> None:
     """Add what a smaller drawn library lacks of this one, and leave it without an index."""
-    with engine.connect() as connection:
-        stored = _stored_videos(connection)
+    stored = stored_videos(engine)
     if stored > drawn.videos:
         raise SystemExit(f"the database holds {stored} videos already; name another home")
-    if stored == drawn.videos:
-        return
-    started = time.monotonic()
-    model_id = 1 if stored else add_model(engine, DIM)
+    if stored < drawn.videos:
+        _add(engine, drawn, stored, build_index=False)
+
+
+def stored_videos(engine: Engine) -> int:
+    """How many videos the library has."""
     with engine.connect() as connection:
-        indexes = vector_indexes(connection, model_id)
+        return int(connection.execute(text("SELECT count(*) FROM videos")).scalar_one())
+
+
+def _add(engine: Engine, drawn: Drawn, stored: int, *, build_index: bool) -> None:
+    started = time.monotonic()
+    model_id = active_model(engine, DIM)
     with psycopg.connect(address_of(engine)) as driver:
-        for index in indexes:
-            driver.execute(f"DROP INDEX {index.name}")
-        _store_rows(driver, drawn, stored, model_id, started)
-    _tidy_up(engine, started)
-
-
-def _stored_videos(connection: Connection) -> int:
-    return int(connection.execute(text("SELECT count(*) FROM videos")).scalar_one())
-
-
-def _store_rows(
-    driver: psycopg.Connection, drawn: Drawn, stored: int, model_id: int, started: float
-) -> None:
-    _store_videos(driver, drawn, stored)
-    _report(started, "videos, scenes and frames are stored")
-    _store_vectors(driver, drawn, stored, model_id)
-    _report(started, "vectors are stored")
-
-
-def _tidy_up(engine: Engine, started: float) -> None:
+        definitions = _drop_indexes(driver, model_id)
+        _store_videos(driver, drawn, stored)
+        _report(started, "videos, scenes and frames are stored")
+        _store_vectors(driver, drawn, stored, model_id)
+        _report(started, "vectors are stored")
+        for definition in definitions if build_index else []:
+            driver.execute(definition)
+            _report(started, "the index is built")
     with psycopg.connect(address_of(engine), autocommit=True) as driver:
         driver.execute("VACUUM ANALYZE")
     _report(started, "ready")
@@ -140,14 +118,17 @@ def rebuild_index(engine: Engine, ef_construction: int) -> None:
     """Build the index anew, as thoroughly as this says."""
     started = time.monotonic()
     with psycopg.connect(address_of(engine)) as driver:
-        definition, _, _ = _drop_index(driver, 1).partition(" WITH ")
-        driver.execute(f"{definition} WITH (ef_construction = {ef_construction})")
+        [definition] = _drop_indexes(driver, 1)
+        unset, _, _ = definition.partition(" WITH ")
+        driver.execute(f"{unset} WITH (ef_construction = {ef_construction})")
     _report(started, f"the index is built with ef_construction {ef_construction}")
 
 
-def add_model(engine: Engine, dim: int) -> int:
-    """Add a model of so many dimensions and make it the active one."""
+def active_model(engine: Engine, dim: int) -> int:
+    """The active model, as one that broke off may have left it; adds one of so many dimensions."""
     with engine.begin() as connection:
+        if model := searched_model(connection):
+            return model.id
         model_id = connection.execute(
             text("SELECT add_model('drawn', 'bench', :dim)"), {"dim": dim}
         ).scalar_one()
@@ -155,13 +136,16 @@ def add_model(engine: Engine, dim: int) -> int:
     return int(model_id)
 
 
-def _drop_index(driver: psycopg.Connection, model_id: int) -> str:
-    """Returns what builds it again; that is a fraction of the work of keeping it up to date."""
-    index = f"frame_embeddings_{model_id}_hnsw_idx"
-    row = driver.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [index]).fetchone()
-    assert row is not None
-    driver.execute(f"DROP INDEX {index}")
-    return str(row[0])
+def _drop_indexes(driver: psycopg.Connection, model_id: int) -> list[str]:
+    """Returns what builds them again; that is a fraction of the work of keeping them up to date."""
+    rows = driver.execute(
+        "SELECT indexname, indexdef FROM pg_indexes "
+        "WHERE tablename = %s AND indexdef LIKE '%% USING hnsw %%'",
+        [f"frame_embeddings_{model_id}"],
+    ).fetchall()
+    for name, _ in rows:
+        driver.execute(f"DROP INDEX {name}")
+    return [str(definition) for _, definition in rows]
 
 
 def _store_videos(driver: psycopg.Connection, drawn: Drawn, stored: int) -> None:
@@ -173,6 +157,8 @@ def _store_videos(driver: psycopg.Connection, drawn: Drawn, stored: int) -> None
         "scenes": FRAMES_PER_VIDEO // FRAMES_PER_SCENE,
     }
     for statement in (
+        # A run that broke off has used numbers up, and the vectors count from one.
+        "SELECT setval(pg_get_serial_sequence('videos', 'id'), %(stored)s + 1, false)",
         "INSERT INTO videos (content_hash, title, duration_s, frame_count, status) SELECT n, "
         "'video ' || n, %(frames)s, %(frames)s, 'indexed' "
         "FROM generate_series(%(stored)s + 1, %(videos)s) n ORDER BY n",
@@ -228,8 +214,3 @@ def _store_vectors(driver: psycopg.Connection, drawn: Drawn, stored: int, model_
 
 def _report(started: float, what: str) -> None:
     print(f"{time.monotonic() - started:6.0f} s  {what}", file=sys.stderr, flush=True)
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit

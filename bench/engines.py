@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-K = 10
+from bench.exact import K, Matrix
+
 NEIGHBOURS = 16
 CANDIDATES_OF_BUILD = 200
 CANDIDATES = 100
 _ROWS_AT_ONCE = 10_000
-
-Matrix = NDArray[np.float32]
 
 
 class Engine(Protocol):

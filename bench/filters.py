@@ -3,17 +3,15 @@
 For each share of the library that a filter holds it asks the same questions of plain pgvector, with
 ef_search 400 and its iterative scan off, strict and relaxed, and of the ranking functions. The ten
 best are compared with those of all vectors, computed beside the database. A hit is right if its
-distance is not above the exact tenth. A filter holds the videos that are near to the question, far
-from it, or on one side of a plane across the library. The library is kept under --home and used
+similarity is not below the exact tenth. A filter holds the videos that are near to the question,
+far from it, or on one side of a plane across the library. The library is kept under --home and used
 again.
 """
 
-import argparse
-import platform
 import time
-from collections.abc import Callable, Sequence
+from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,11 +22,12 @@ from pgvector.psycopg import register_vector
 
 from app.db import address_of
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, open_library, rebuild_index
+from bench.exact import K, nearest, right_hits, similarities, unit
+from bench.homes import LIBRARY, home_of
+from bench.machine import header
+from bench.tables import Figures, Times, show
 
-K = 10
 SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
-# halfvec's distances are rounded, so equal ones may differ by this much.
-_ROUNDING = 1e-4
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,11 @@ class Method:
 
 
 _PLAIN = (
-    "SELECT (embedding::halfvec(512)) <=> %(vector)s, NULL FROM frame_embeddings "
+    "SELECT 1 - ((embedding::halfvec(512)) <=> %(vector)s), NULL FROM frame_embeddings "
     "WHERE model_id = 1 {} ORDER BY (embedding::halfvec(512)) <=> %(vector)s LIMIT %(k)s"
 )
 _WITHIN = "AND video_id = ANY (%(within)s)"
-_OURS = "SELECT distance, is_exact FROM nearest_frames(%(vector)s, %(k)s, {}, {})"
+_OURS = "SELECT 1 - distance, is_exact FROM nearest_frames(%(vector)s, %(k)s, {}, {})"
 
 
 def methods(filtered: bool) -> list[Method]:
@@ -70,13 +69,10 @@ def methods(filtered: bool) -> list[Method]:
 
 
 @dataclass(frozen=True)
-class Figures:
+class Filtered(Figures):
     """What one method did on one kind of filter."""
 
-    recall: float
     fewest_rows: int
-    p50_ms: float
-    p99_ms: float
     exact: float
     """The share of the questions for which all vectors of the filter's were measured."""
 
@@ -85,8 +81,7 @@ def filters(
     drawn: Drawn, questions: NDArray[np.float32]
 ) -> dict[tuple[float, str], list[list[int]]]:
     """For each share and kind of filter, the ids of the videos it holds for each question."""
-    centres = drawn.centres @ drawn.plane
-    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
+    centres = unit(drawn.centres @ drawn.plane)
     nearest = np.argsort(-(questions @ centres.T), axis=1) + 1
     direction = np.random.default_rng(3).standard_normal(drawn.centres.shape[1])
     side = np.broadcast_to(np.argsort(drawn.centres @ direction) + 1, nearest.shape)
@@ -106,12 +101,12 @@ def measure(
     questions: Sequence[NDArray[np.float32]],
     within: Sequence[list[int]],
     tenth: Sequence[float],
-) -> Figures:
+) -> Filtered:
     """Ask each question within its filter; the first ones warm up and are not counted."""
     for name, value in method.settings.items():
         connection.execute(f"SET {name} = {value}")
     right, measured_all, rows, seconds = 0, 0, [], []
-    warm_up = 3
+    warm_up = min(3, len(questions))
     for number in [*range(warm_up), *range(len(questions))]:
         parameters = {
             "vector": HalfVector(questions[number]),
@@ -123,14 +118,12 @@ def measure(
         seconds.append(time.perf_counter() - started)
         rows.append(len(found))
         if len(seconds) > warm_up:
-            right += sum(distance <= tenth[number] + _ROUNDING for distance, _ in found)
+            right += right_hits([similarity for similarity, _ in found], tenth[number])
             measured_all += is_exact(connection, method, parameters, found)
     connection.execute("RESET ALL")
     wanted = sum(min(K, FRAMES_PER_VIDEO * len(ids)) for ids in within)
-    p50, p99 = np.percentile(1000 * np.array(seconds[warm_up:]), [50, 99])
-    return Figures(
-        right / wanted, min(rows[warm_up:]), float(p50), float(p99), measured_all / len(questions)
-    )
+    times = Times.of(seconds[warm_up:])
+    return Filtered(right / wanted, times, min(rows[warm_up:]), measured_all / len(questions))
 
 
 def is_exact(
@@ -149,31 +142,19 @@ def is_exact(
 def exact_tenths(
     drawn: Drawn, questions: NDArray[np.float32], within: dict[tuple[float, str], list[list[int]]]
 ) -> dict[tuple[float, str], list[float]]:
-    """The distance of the tenth nearest frame of each filter's, for each question."""
-    similarity = np.empty((len(questions), drawn.videos * FRAMES_PER_VIDEO), np.float32)
-    place = 0
-    for vectors in drawn.vectors():
-        block = vectors.astype(np.float32)
-        block /= np.linalg.norm(block, axis=1, keepdims=True)
-        similarity[:, place : place + len(block)] = questions @ block.T
-        place += len(block)
-    by_video = similarity.reshape(len(questions), drawn.videos, FRAMES_PER_VIDEO)
+    """The similarity of the tenth nearest frame of each filter's, for each question."""
+    everything = np.hstack(list(similarities(questions, drawn.vectors())))
+    by_video = everything.reshape(len(questions), drawn.videos, FRAMES_PER_VIDEO)
     return {
         key: [
-            float(1 - np.partition(by_video[number, np.array(ids) - 1].ravel(), -K)[-K])
+            float(nearest(by_video[number, np.array(ids) - 1].ravel())[0])
             for number, ids in enumerate(of_questions)
         ]
         for key, of_questions in within.items()
     }
 
 
-def table(
-    connection: psycopg.Connection,
-    drawn: Drawn,
-    count: int,
-    only: str,
-    show: Callable[[str], None],
-) -> None:
+def table(connection: psycopg.Connection, drawn: Drawn, count: int, only: str) -> None:
     """Measure every method on every filter and show a row for each."""
     questions = drawn.questions(count)
     within = filters(drawn, questions)
@@ -190,41 +171,24 @@ def table(
             found = measure(connection, method, list(questions), ids, tenths[share, kind])
             show(
                 f"| {share:.1%} | {kind if share < 1 else 'all'} | {method.name} "
-                f"| {found.exact:.0%} | {found.recall:.3f} | {found.fewest_rows} "
-                f"| {found.p50_ms:.1f} | {found.p99_ms:.1f} |"
+                f"| {found.exact:.0%} | {found.recall:.3f} | {found.fewest_rows} | {found.times} |"
             )
 
 
 def main() -> None:
     """Print the table for a library of some size."""
-    parser = argparse.ArgumentParser(description="Filters against recall and time.")
-    parser.add_argument("--frames", type=int, default=100_000)
+    parser = ArgumentParser(description="Filters against recall and time.", parents=[LIBRARY])
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--only", default="", help="measure methods whose names contain this")
     parser.add_argument("--ef-construction", type=int, help="build the index anew with this")
-    parser.add_argument("--home", type=Path, help="default: var/bench-FRAMES")
-    arguments = parser.parse_args()
-    home = arguments.home or Path(f"var/bench-{arguments.frames}")
-    engine, drawn = open_library(arguments.frames, home)
-    if arguments.ef_construction:
-        rebuild_index(engine, arguments.ef_construction)
+    given = parser.parse_args()
+    engine, drawn = open_library(given.frames, home_of(given))
+    if given.ef_construction:
+        rebuild_index(engine, given.ef_construction)
+    show(f"{header(engine)}\n\n{given.frames:,} vectors, {given.questions} questions\n")
     with psycopg.connect(address_of(engine), autocommit=True) as connection:
         register_vector(connection)
-        [version] = connection.execute(
-            "SELECT current_setting('server_version') || ', pgvector ' || extversion "
-            "FROM pg_extension WHERE extname = 'vector'"
-        ).fetchone() or [""]
-        print(
-            f"{arguments.frames:,} vectors, {arguments.questions} questions, "
-            f"PostgreSQL {version}, {platform.machine()}\n"
-        )
-        table(
-            connection,
-            drawn,
-            arguments.questions,
-            arguments.only,
-            lambda line: print(line, flush=True),
-        )
+        table(connection, drawn, given.questions, given.only)
 
 
 if __name__ == "__main__":

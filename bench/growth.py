@@ -3,7 +3,7 @@
 At each size both kinds of index are built in turn, by what `sceneql reindex` calls, and the same
 questions are put to the functions that everything else searches by, after as many others that bring
 what is searched into memory. A library that was left at some size is gone on with; `--keep`
-measures with the index that is there and builds none.
+measures it at that size, with the index that is there.
 """
 
 import argparse
@@ -23,14 +23,14 @@ from sqlalchemy import Engine
 from app.db import address_of
 from app.model_catalog import searched_model
 from app.vector_index import Kind, VectorIndex, build, fit, vector_indexes
-from bench.drawn import Drawn, draw, grow, open_database
+from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, grow, stored_videos
+from bench.exact import K, nearest, right_hits, similarities
+from bench.homes import open_database
 from bench.machine import header
 from bench.ratios import Ratio, write_ratios
-from bench.search import Figures
+from bench.tables import Figures, Times, show
 
 SIZES = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
-K = 10
-_ROUNDING = 1e-3
 _QUERIES = {
     "nearest_frames": "SELECT 1 - distance FROM nearest_frames(%(vector)s, %(k)s)",
     "rank_frames": "SELECT similarity FROM rank_frames(%(vector)s, %(k)s)",
@@ -58,7 +58,11 @@ def report(
     halfvec_up_to: int = 3_000_000,
     keep: bool = False,
 ) -> list[Row]:
-    """Grow the library from size to size, and write a row for each index as it is measured."""
+    """Grow the library from size to size, and write a row for each index as it is measured.
+
+    With `keep` it is left as it is. Raises SystemExit if that is not of the one size asked for.
+    """
+    kept = _index_of(engine, sizes) if keep else None
     drawn = draw(sizes[-1])
     others, asked = np.split(drawn.questions(2 * questions), 2)
     tenths = exact_tenths(drawn, asked, sizes)
@@ -70,21 +74,20 @@ def report(
     )
     write("| ---: | --- | " + "---: | " * (3 + 3 * len(_QUERIES)))
     for size in sizes:
-        grow(engine, draw(size))
+        if kept is None:
+            grow(engine, draw(size))
         # The index that every other benchmark expects comes last.
-        for kind in (Kind.BINARY, Kind.HALFVEC):
-            if kind is Kind.HALFVEC and size > halfvec_up_to:
-                continue
-            row = _measure(engine, size, kind, others, asked, tenths[size], keep=keep)
-            if row is not None:
-                rows.append(row)
-                write(_line(row))
+        built = [Kind.BINARY, Kind.HALFVEC] if size <= halfvec_up_to else [Kind.BINARY]
+        for kind in [kept.kind] if kept else built:
+            index, build_s = (kept, None) if kept else _built(engine, kind)
+            rows.append(_measure(engine, size, index, build_s, others, asked, tenths[size]))
+            write(_line(rows[-1]))
     largest = rows[-1].figures["nearest_frames"]
     where = f"{rows[-1].frames:,} frames, {rows[-1].index.kind}"
     write_ratios(
         [
             Ratio(f"recall@10 at {where}", largest.recall, _RECALL_LIMIT),
-            Ratio(f"p50 at {where}, ms", largest.p50_ms, _P50_LIMIT_MS, "at most"),
+            Ratio(f"p50 at {where}, ms", largest.times.p50_ms, _P50_LIMIT_MS, "at most"),
         ],
         write,
     )
@@ -95,49 +98,56 @@ def exact_tenths(
     drawn: Drawn, asked: NDArray[np.float32], sizes: Sequence[int]
 ) -> dict[int, NDArray[np.float32]]:
     """For each size the similarity of each question's exact tenth, (questions,), in one pass."""
-    best = np.full((K, len(asked)), -1, np.float32)
+    best = np.full((len(asked), K), -1, np.float32)
     seen, tenths = 0, {}
-    for vectors in drawn.vectors():
-        similarities = vectors.astype(np.float32) @ asked.T
+    for part in similarities(asked, drawn.vectors()):
         # A size may end within a part.
-        for size in [size for size in sizes if seen < size <= seen + len(vectors)]:
-            tenths[size] = _best(best, similarities[: size - seen])[0]
-        best = _best(best, similarities)
-        seen += len(vectors)
+        for size in [size for size in sizes if seen < size <= seen + part.shape[1]]:
+            tenths[size] = nearest(np.hstack([best, part[:, : size - seen]]))[:, 0]
+        best = nearest(np.hstack([best, part]))
+        seen += part.shape[1]
     return tenths
 
 
-def _best(best: NDArray[np.float32], more: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.partition(np.concatenate([best, more]), -K, axis=0)[-K:]
+def _index_of(engine: Engine, sizes: Sequence[int]) -> VectorIndex:
+    with engine.connect() as connection:
+        model = searched_model(connection)
+        indexes = vector_indexes(connection, model.id) if model else []
+    whole = [index for index in indexes if index.is_valid]
+    if not whole:
+        raise SystemExit("the library has no index to keep; leave --keep out, and one is built")
+    frames = FRAMES_PER_VIDEO * stored_videos(engine)
+    if list(sizes) != [frames]:
+        raise SystemExit(f"there are {frames} frames: give --sizes {frames}, or leave --keep out")
+    return whole[0]
+
+
+def _built(engine: Engine, kind: Kind) -> tuple[VectorIndex, float]:
+    """An index of this kind, and the seconds that it took to build."""
+    with engine.connect() as connection:
+        model = searched_model(connection)
+        assert model is not None
+        graph_bytes = fit(connection, model, kind).graph_bytes
+    memory_mb = min(graph_bytes // 2**20 + 64, psutil.virtual_memory().total // 2**21)
+    started = time.perf_counter()
+    index = build(engine, model, kind, memory_mb=memory_mb)
+    return index, time.perf_counter() - started
 
 
 def _measure(
     engine: Engine,
     size: int,
-    kind: Kind,
+    index: VectorIndex,
+    build_s: float | None,
     others: NDArray[np.float32],
     asked: NDArray[np.float32],
     tenths: NDArray[np.float32],
-    *,
-    keep: bool,
-) -> Row | None:
-    with engine.connect() as connection:
-        model = searched_model(connection)
-        assert model is not None
-        index = next((one for one in vector_indexes(connection, model.id)), None)
-        fitting = fit(connection, model, kind)
-    build_s = None
-    if not keep:
-        memory_mb = min(fitting.graph_bytes // 2**20 + 64, psutil.virtual_memory().total // 2**21)
-        started = time.perf_counter()
-        index = build(engine, model, kind, memory_mb=memory_mb)
-        build_s = time.perf_counter() - started
-    if index is None or index.kind is not kind:
-        return None
+) -> Row:
     with psycopg.connect(address_of(engine), autocommit=True) as connection:
         register_vector(connection)
         found = connection.execute(
-            "SELECT pg_table_size(%s::regclass)", [f"frame_embeddings_{model.id}"]
+            "SELECT pg_table_size(indrelid) FROM pg_index WHERE indexrelid = %s::regclass",
+            [index.name],
         ).fetchone()
         assert found is not None
         figures = {}
@@ -154,23 +164,20 @@ def ask(
     asked: NDArray[np.float32],
     tenths: NDArray[np.float32],
 ) -> Figures:
-    """Put the questions one after the other; a hit is right if it is as near as the exact tenth."""
+    """Put the questions one after the other; a hit is right if it is as near as the tenth."""
     right, seconds = 0, []
     for vector, tenth in zip(asked, tenths, strict=True):
         parameters = {"vector": HalfVector(vector), "k": K}
         started = time.perf_counter()
         found = connection.execute(query, parameters).fetchall()
         seconds.append(time.perf_counter() - started)
-        right += sum(similarity >= tenth - _ROUNDING for (similarity,) in found)
-    p50, p99 = np.percentile(1000 * np.array(seconds), [50, 99])
-    return Figures(right / (K * len(asked)), float(p50), float(p99))
+        right += right_hits(found, tenth)
+    return Figures(right / (K * len(asked)), Times.of(seconds))
 
 
 def _line(row: Row) -> str:
     build_s = "as it was" if row.build_s is None else f"{row.build_s:.0f}"
-    figures = " | ".join(
-        f"{one.p50_ms:.1f} | {one.p99_ms:.1f} | {one.recall:.3f}" for one in row.figures.values()
-    )
+    figures = " | ".join(f"{one.times} | {one.recall:.3f}" for one in row.figures.values())
     return (
         f"| {row.frames:,} | {row.index.kind} | {build_s} | {row.index.size_bytes / 2**20:,.0f} "
         f"| {row.vectors_bytes / 2**20:,.0f} | {figures} |"
@@ -187,12 +194,12 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="build no index")
     given = parser.parse_args()
     engine = open_database(given.home)
-    print(f"{header()}\n", flush=True)
+    show(f"{header(engine)}\n")
     report(
         engine,
         sorted(given.sizes),
         given.questions,
-        lambda line: print(line, flush=True),
+        show,
         halfvec_up_to=given.halfvec_up_to,
         keep=given.keep,
     )

@@ -6,8 +6,7 @@ directly, too. Known texts have their vectors; new ones were never asked. The la
 while a worker's ingest indexes clips into the same library. It is kept under --home and used again.
 """
 
-import argparse
-import os
+from argparse import ArgumentParser
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
@@ -21,15 +20,16 @@ from app.db import address_of
 from app.ranking import statement_of
 from app.statement import as_text
 from app.web.question import Given
-from bench.beside import ingesting
-from bench.clients import Client, Figures, at_once, in_turn
-from bench.clips import Clip, clips
+from bench.beside import forget, ingesting
+from bench.clients import Client, Pace, at_once, in_turn
+from bench.clips import CLIPS, Clip, clips
 from bench.drawn import DIM, open_library
-from bench.ingest import CLIPS
+from bench.homes import LIBRARY, home_of, open_database
 from bench.machine import header
 from bench.random_weights import Weighted
 from bench.ratios import Ratio, write_ratios
 from bench.served import served
+from bench.tables import show
 from workers.model import DEFAULT, Model, ModelId
 from workers.tiny.language import ADJECTIVES, NOUNS
 
@@ -65,12 +65,9 @@ def report(
     write("| what is asked | clients | p50, ms | p99, ms | a second |")
     write("| --- | ---: | ---: | ---: | ---: |")
 
-    def row(name: str, asking: int, figures: Figures) -> Figures:
-        write(
-            f"| {name} | {asking} | {figures.p50_ms:.1f} | {figures.p99_ms:.1f} "
-            f"| {figures.per_s:.1f} |"
-        )
-        return figures
+    def row(name: str, asking: int, pace: Pace) -> Pace:
+        write(f"| {name} | {asking} | {pace.times} | {pace.per_s:.1f} |")
+        return pace
 
     with (
         served(address, home, weighted) as port,
@@ -87,16 +84,16 @@ def report(
                 NEW: (client.ask, texts(questions)),
             }
         )
-        for name, figures in alone.items():
-            row(name, 1, figures)
+        for name, pace in alone.items():
+            row(name, 1, pace)
         row(KNOWN, clients, together(known))
         crowd = row(NEW, clients, together(texts(questions)))
         with ingesting(address, home, found, weighted) as ingested:
             beside = in_turn(
                 {KNOWN_BESIDE: (client.ask, known), NEW_BESIDE: (client.ask, texts(questions))}
             )
-        for name, figures in beside.items():
-            row(name, 1, figures)
+        for name, pace in beside.items():
+            row(name, 1, pace)
     ratios = [
         _added("what HTTP adds at p50, ms", alone[KNOWN], alone[IN_SQL], 5),
         _added("what a new text adds at p50, ms", alone[NEW], alone[KNOWN], 30),
@@ -114,12 +111,13 @@ def report(
     return ratios
 
 
-def _added(what: str, figures: Figures, without: Figures, limit_ms: float) -> Ratio:
-    return Ratio(what, figures.p50_ms - without.p50_ms, limit_ms, "at most")
+def _added(what: str, pace: Pace, without: Pace, limit_ms: float) -> Ratio:
+    return Ratio(what, pace.times.p50_ms - without.times.p50_ms, limit_ms, "at most")
 
 
-def _p99_against_idle(name: str, figures: Figures, idle: Figures) -> Ratio:
-    return Ratio(f"{name}: p99 against idle", figures.p99_ms / idle.p99_ms, 3, "at most")
+def _p99_against_idle(name: str, pace: Pace, idle: Pace) -> Ratio:
+    share = pace.times.p99_ms / idle.times.p99_ms
+    return Ratio(f"{name}: p99 against idle", share, 3, "at most")
 
 
 def texts(count: int) -> list[str]:
@@ -151,37 +149,26 @@ def give_model(engine: Engine, model: Model) -> None:
 
 def main() -> None:
     """Print the tables for a library of some size."""
-    parser = argparse.ArgumentParser(description="What HTTP adds, and what new texts cost.")
-    folder = os.environ.get(CLIPS)
-    parser.add_argument("--frames", type=int, default=100_000)
+    parser = ArgumentParser(description="What HTTP and new texts add.", parents=[LIBRARY, CLIPS])
     parser.add_argument("--questions", type=int, default=500)
     parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--media", type=Path, default=Path(folder) if folder else None)
     parser.add_argument("--model", default=str(DEFAULT), help=f"default: {DEFAULT}")
-    parser.add_argument("--home", type=Path, help="default: var/bench-FRAMES")
     given = parser.parse_args()
-    home = (given.home or Path(f"var/bench-{given.frames}")).resolve()
+    home = home_of(given).resolve()
+    found = clips(given.media, home)
+    # A run that was killed has left them in the library.
+    forget(address_of(open_database(home)), found)
     engine, _ = open_library(given.frames, home)
     weighted = Weighted(ModelId.parse(given.model), home / "models")
     model = weighted.load()
     give_model(engine, model)
-    found = clips(given.media, home)
-    print(
-        f"{header()}\n\n{given.frames:,} vectors, {given.questions} questions, {model.id} in "
-        f"{model.precision}, {len(found)} clips\n",
-        flush=True,
+    show(
+        f"{header(engine)}\n\n{given.frames:,} vectors, {given.questions} questions, {model.id} in "
+        f"{model.precision}, {len(found)} clips\n"
     )
     # A model that only waits takes memory.
     del model
-    report(
-        engine,
-        home,
-        found,
-        weighted,
-        given.questions,
-        given.clients,
-        lambda line: print(line, flush=True),
-    )
+    report(engine, home, found, weighted, given.questions, given.clients, show)
 
 
 if __name__ == "__main__":

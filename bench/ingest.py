@@ -4,21 +4,21 @@ The ideal is what the parts take that nobody can do without, spread over all cor
 time of decoding alone, of detection alone and of the model alone on as many pictures.
 """
 
-import argparse
 import os
+from argparse import ArgumentParser
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import pipelines
-from bench.clips import Clip, clips
+from bench.clips import CLIPS, Clip, clips
 from bench.machine import header
 from bench.measuring import Run, run
 from bench.random_weights import Weighted
 from bench.ratios import Ratio, write_ratios
+from bench.tables import show
 from workers.model import DEFAULT, ModelId
 
-CLIPS = "SCENEQL_TEST_MEDIA"
 HOME = Path("var/bench-ingest")
 EVERY_S = 1
 
@@ -128,9 +128,7 @@ class _Table:
 
 def given(description: str) -> tuple[list[Clip], Weighted]:
     """The clips and the model that the command line names, after printing what they are."""
-    parser = argparse.ArgumentParser(description=description)
-    folder = os.environ.get(CLIPS)
-    parser.add_argument("--media", type=Path, default=Path(folder) if folder else None)
+    parser = ArgumentParser(description=description, parents=[CLIPS])
     parser.add_argument("--clips", type=int, help="so many of them; default: all")
     parser.add_argument("--model", default=str(DEFAULT), help=f"default: {DEFAULT}")
     parser.add_argument("--home", type=Path, default=HOME)
@@ -138,17 +136,14 @@ def given(description: str) -> tuple[list[Clip], Weighted]:
     found = clips(named.media, named.home, named.clips)
     weighted = Weighted(ModelId.parse(named.model), named.home / "models")
     media_s = sum(clip.duration_s for clip in found)
-    print(
-        f"{header()}\n\n{len(found)} clips, {media_s:.0f} s of video, {weighted.model_id}\n",
-        flush=True,
-    )
+    show(f"{header()}\n\n{len(found)} clips, {media_s:.0f} s of video, {weighted.model_id}\n")
     return found, weighted
 
 
 def main() -> None:
     """Print the tables."""
     found, weighted = given("How quick the ingest is.")
-    report(found, weighted, lambda line: print(line, flush=True))
+    report(found, weighted, show)
 
 
 if __name__ == "__main__":

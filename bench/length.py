@@ -15,6 +15,7 @@ from bench.measuring import Run, run
 from bench.panning import render
 from bench.random_weights import Weighted
 from bench.ratios import Ratio, write_ratios
+from bench.tables import show
 from workers.model import DEFAULT, ModelId
 
 HOME = Path("var/bench-length")
@@ -73,8 +74,8 @@ def main() -> None:
     given = parser.parse_args()
     weighted = Weighted(ModelId.parse(given.model), given.home / "models")
     found = videos(given.minutes, given.home / "videos")
-    print(f"{header()}\n\n{SAMPLING}, {weighted.model_id}\n", flush=True)
-    report(found, weighted, lambda line: print(line, flush=True))
+    show(f"{header()}\n\n{SAMPLING}, {weighted.model_id}\n")
+    report(found, weighted, show)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Runs each pipeline in a process of its own and measures it: time, processor time and memory."""
 
 import multiprocessing
-import resource
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +25,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class Run:
-    """What a pipeline took: `cpu_s` and `peak_mb` are those of all its processes together."""
+    """What a pipeline took: `cpu_s` and `peak_mb` are those of all its processes together.
+
+    Seconds are those of the work alone, the peak is that of the whole life of the processes. The
+    embedded Postgres is in neither, since it is no child of the process that starts it.
+    """
 
     seconds: float
     cpu_s: float
@@ -34,9 +37,27 @@ class Run:
     counts: Counts
 
 
-Ready = Callable[[], None]
+class Clock:
+    """Measures a block, in which a pipeline does its work and neither prepares nor tidies up."""
+
+    seconds: float
+    cpu_s: float
+
+    def __enter__(self) -> None:
+        self._cpu_before_s = _cpu_s()
+        self._began_s = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = self.so_far_s()
+        self.cpu_s = _cpu_s() - self._cpu_before_s
+
+    def so_far_s(self) -> float:
+        """The time since the block began."""
+        return time.perf_counter() - self._began_s
+
+
 Pipeline = Callable[..., Counts]
-"""Gets a function to call when it is prepared, from when on it is measured, and its arguments."""
+"""Gets a clock, which it starts once, and its arguments."""
 
 
 def run(pipeline: Pipeline, *arguments: Any) -> Run:
@@ -59,20 +80,19 @@ def run(pipeline: Pipeline, *arguments: Any) -> Run:
 
 
 def _serve(connection: Connection, pipeline: Pipeline, arguments: tuple[Any, ...]) -> None:
-    started: list[tuple[float, float]] = []
-
-    def ready() -> None:
-        started.append((time.perf_counter(), _cpu_s()))
-
-    counts = pipeline(ready, *arguments)
-    seconds_before, cpu_before_s = started[0]
-    connection.send((time.perf_counter() - seconds_before, _cpu_s() - cpu_before_s, counts))
+    clock = Clock()
+    counts = pipeline(clock, *arguments)
+    connection.send((clock.seconds, clock.cpu_s, counts))
 
 
 def _cpu_s() -> float:
-    """Processor time of this process and of those of its children that have ended."""
-    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    """Processor time of this process and of all below it, those that have ended among them."""
+    own, taken_s = psutil.Process(), 0.0
+    for one in [own, *own.children(recursive=True)]:
+        with suppress(psutil.Error):
+            times = one.cpu_times()
+            taken_s += times.user + times.system + times.children_user + times.children_system
+    return taken_s
 
 
 def _memory_mb(process: psutil.Process) -> float:

@@ -6,10 +6,9 @@ what is measured is the time of the server: its Python, its database, and no net
 their vectors already. The library is kept under --home and used again.
 """
 
-import argparse
-import platform
 import re
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import unescape
@@ -25,6 +24,8 @@ from sqlalchemy import Engine, text
 from app.config import Settings
 from app.web import create_app
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, open_library
+from bench.machine import header
+from bench.tables import Times, show
 
 QUESTIONS = 200
 THUMBNAIL_BYTES = 8_000
@@ -58,19 +59,6 @@ class Page:
     name: str
     address: str
     link: str = ""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """How long a page takes, and how large it is at most.
-
-    On a machine that does other work besides, the least is nearest to what the page itself takes.
-    """
-
-    least_ms: float
-    p50_ms: float
-    p99_ms: float
-    largest_bytes: int
 
 
 def furnish(engine: Engine, drawn: Drawn) -> None:
@@ -154,8 +142,8 @@ def address_of_page(client: FlaskClient, page: Page, n: int, videos: int) -> str
 
 def measure(
     client: FlaskClient, page: Page, times: int, videos: int, numbers: Iterator[int]
-) -> Figures:
-    """Ask for a page so many times; raises SystemExit where one is not answered."""
+) -> tuple[Times, int]:
+    """How long a page takes, and its bytes at most; raises SystemExit where it is not answered."""
     seconds, largest = [], 0
     warm_up = min(3, times - 1)
     for _ in range(warm_up + times):
@@ -167,42 +155,42 @@ def measure(
         if answer.status_code != 200:
             raise SystemExit(f"{address} answers {answer.status_code}: {answer.text[:300]}")
         largest = max(largest, size)
-    least, p50, p99 = np.percentile(1000 * np.array(seconds[warm_up:]), [0, 50, 99])
-    return Figures(float(least), float(p50), float(p99), largest)
+    return Times.of(seconds[warm_up:]), largest
 
 
 def report(
-    engine: Engine, videos: int, times: int, wanted: str, show: Callable[[str], None]
+    engine: Engine, videos: int, times: int, wanted: str, write: Callable[[str], None]
 ) -> None:
-    """Show a row for each page whose name has the wanted text."""
+    """Write a row for each page whose name has the wanted text."""
     # One client asks more than people do.
     client = create_app(
         engine, Settings(questions_per_minute=UNLIMITED, uploads_per_minute=UNLIMITED, token=None)
     ).test_client()
     numbers = count()
-    show("| page | least, ms | p50, ms | p99, ms | KiB |")
-    show("| --- | ---: | ---: | ---: | ---: |")
+    write("| page | least, ms | p50, ms | p99, ms | KiB |")
+    write("| --- | ---: | ---: | ---: | ---: |")
     for page in PAGES:
         if wanted in page.name:
-            figures = measure(client, page, times, videos, numbers)
-            show(
-                f"| {page.name} | {figures.least_ms:.0f} | {figures.p50_ms:.0f} "
-                f"| {figures.p99_ms:.0f} | {figures.largest_bytes / 1024:.0f} |"
+            took, largest = measure(client, page, times, videos, numbers)
+            write(
+                f"| {page.name} | {took.least_ms:.0f} | {took.p50_ms:.0f} | {took.p99_ms:.0f} "
+                f"| {largest / 1024:.0f} |"
             )
 
 
 def main() -> None:
     """Fill the library, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--frames", type=int, default=1_000_000)
+    # One of its own: what is furnished is no longer what the others measure.
     parser.add_argument("--home", type=Path, default=Path("var/bench"))
     parser.add_argument("--times", type=int, default=60, help="How often each page is asked for.")
     parser.add_argument("--page", default="", help="Only the pages whose name has this text.")
     given = parser.parse_args()
     engine, drawn = open_library(given.frames, given.home)
     furnish(engine, drawn)
-    print(f"\n{platform.processor() or platform.machine()}, {given.frames:,} frames\n")
-    report(engine, drawn.videos, given.times, given.page, print)
+    show(f"{header(engine)}\n\n{given.frames:,} frames\n")
+    report(engine, drawn.videos, given.times, given.page, show)
 
 
 if __name__ == "__main__":

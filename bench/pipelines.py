@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from io import StringIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import av
 import cv2
@@ -17,11 +15,10 @@ from scenedetect import AdaptiveDetector, detect
 from sqlalchemy import Engine
 
 from app.config import Settings
-from app.db import embedded, get_engine
-from app.migrate import upgrade
 from app.sampling import Sampling
 from bench.clips import Clip
-from bench.measuring import Counts, Ready
+from bench.homes import new_library
+from bench.measuring import Clock, Counts
 from bench.random_weights import Weighted
 from workers.decoders import Decoders
 from workers.embedding import BATCH_SIZE, Embedding
@@ -38,48 +35,48 @@ _SAMPLES_PER_SCENE = 3
 logging.getLogger("pyscenedetect").setLevel(logging.WARNING)
 
 
-def decode(ready: Ready, clips: list[Clip], key_frames_only: bool) -> Counts:
+def decode(clock: Clock, clips: list[Clip], key_frames_only: bool) -> Counts:
     """Only decode, by PyAV as it comes, in as many threads as FFmpeg takes."""
-    ready()
     frames = 0
-    for clip in clips:
-        with av.open(str(clip.path)) as container:
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            if key_frames_only:
-                stream.codec_context.skip_frame = "NONKEY"
-            frames += sum(1 for _ in container.decode(stream))
+    with clock:
+        for clip in clips:
+            with av.open(str(clip.path)) as container:
+                stream = container.streams.video[0]
+                stream.thread_type = "AUTO"
+                if key_frames_only:
+                    stream.codec_context.skip_frame = "NONKEY"
+                frames += sum(1 for _ in container.decode(stream))
     return Counts(frames=frames)
 
 
-def decode_and_detect(ready: Ready, clips: list[Clip], key_frames_only: bool) -> Counts:
+def decode_and_detect(clock: Clock, clips: list[Clip], key_frames_only: bool) -> Counts:
     """Decode, and find cuts as SceneQL does; `detection_cpu_s` is what that alone took.
 
     The thread that detects does not decode, so its own processor time tells.
     """
-    ready()
     frames, detection_cpu_s = 0, 0.0
-    for clip in clips:
-        with open_video(clip.path, key_frames_only=key_frames_only) as video:
-            fps = video.info.fps or 25.0
-            cuts = CutDetector("content" if key_frames_only else "adaptive", fps)
-            for frame in video:
-                before_s = time.thread_time()
-                cuts.feed(frame, frame.small())
-                detection_cpu_s += time.thread_time() - before_s
-                frames += 1
+    with clock:
+        for clip in clips:
+            with open_video(clip.path, key_frames_only=key_frames_only) as video:
+                fps = video.info.fps or 25.0
+                cuts = CutDetector("content" if key_frames_only else "adaptive", fps)
+                for frame in video:
+                    before_s = time.thread_time()
+                    cuts.feed(frame, frame.small())
+                    detection_cpu_s += time.thread_time() - before_s
+                    frames += 1
     return Counts(frames=frames, detection_cpu_s=detection_cpu_s)
 
 
-def pyscenedetect(ready: Ready, clips: list[Clip]) -> Counts:
+def pyscenedetect(clock: Clock, clips: list[Clip]) -> Counts:
     """What PySceneDetect's own command does: read by OpenCV and find cuts, and no more."""
-    ready()
-    for clip in clips:
-        detect(str(clip.path), AdaptiveDetector())
+    with clock:
+        for clip in clips:
+            detect(str(clip.path), AdaptiveDetector())
     return Counts()
 
 
-def embed(ready: Ready, images: int, weighted: Weighted) -> Counts:
+def embed(clock: Clock, images: int, weighted: Weighted) -> Counts:
     """Only the model, over pictures of the size that it looks at."""
     model = _warm(weighted.load())
     random = np.random.default_rng(0)
@@ -88,44 +85,30 @@ def embed(ready: Ready, images: int, weighted: Weighted) -> Counts:
         Image.fromarray(random.integers(0, 256, (side, side, 3), np.uint8))
         for _ in range(BATCH_SIZE)
     ]
-    ready()
-    for start in range(0, images, BATCH_SIZE):
-        model.encode_images(batch[: images - start])
+    with clock:
+        for start in range(0, images, BATCH_SIZE):
+            model.encode_images(batch[: images - start])
     return Counts(images=images)
 
 
-def detect_then_seek(ready: Ready, clips: list[Clip], weighted: Weighted) -> Counts:
+def detect_then_seek(clock: Clock, clips: list[Clip], weighted: Weighted) -> Counts:
     """The usual tutorial: detect scenes, then seek to three frames of each and embed one by one."""
-    return _seek_and_embed(ready, clips, weighted, _times_of_scenes)
+    return _seek_and_embed(clock, clips, weighted, _times_of_scenes)
 
 
-def seek_every_second(ready: Ready, clips: list[Clip], weighted: Weighted) -> Counts:
+def seek_every_second(clock: Clock, clips: list[Clip], weighted: Weighted) -> Counts:
     """The other tutorial: seek to a frame for each second and embed one by one."""
-    return _seek_and_embed(ready, clips, weighted, _seconds)
+    return _seek_and_embed(clock, clips, weighted, _seconds)
 
 
-def sceneql(ready: Ready, clips: list[Clip], sampling: str, weighted: Weighted) -> Counts:
+def sceneql(clock: Clock, clips: list[Clip], sampling: str, weighted: Weighted) -> Counts:
     """SceneQL's whole ingest into a new database, by a worker that has its model loaded."""
     with new_library() as (engine, settings):
-        return index(ready, engine, settings, clips, sampling, weighted)
-
-
-@contextmanager
-def new_library() -> Iterator[tuple[Engine, Settings]]:
-    """An empty library in a database of its own, which is gone after the block."""
-    with TemporaryDirectory(prefix="bench-ingest-") as home:
-        settings = Settings(home=Path(home), database_url=None)
-        engine = get_engine(settings)
-        try:
-            upgrade(engine)
-            yield engine, settings
-        finally:
-            engine.dispose()
-            embedded(settings).stop()
+        return index(clock, engine, settings, clips, sampling, weighted)
 
 
 def index(
-    ready: Ready,
+    clock: Clock,
     engine: Engine,
     settings: Settings,
     clips: list[Clip],
@@ -134,12 +117,10 @@ def index(
 ) -> Counts:
     """SceneQL's whole ingest into an empty library."""
     images, first_s = 0, None
-    with ready_to_ingest(engine, settings, clips, sampling, weighted) as ingest:
-        ready()
-        began_s = time.perf_counter()
+    with ready_to_ingest(engine, settings, clips, sampling, weighted) as ingest, clock:
         for outcome in ingest():
             images += outcome.frames
-            first_s = first_s or time.perf_counter() - began_s
+            first_s = first_s or clock.so_far_s()
     return Counts(images=images, first_s=first_s)
 
 
@@ -165,22 +146,22 @@ def ready_to_ingest(
 
 
 def _seek_and_embed(
-    ready: Ready, clips: list[Clip], weighted: Weighted, times_of: Callable[[Clip], list[float]]
+    clock: Clock, clips: list[Clip], weighted: Weighted, times_of: Callable[[Clip], list[float]]
 ) -> Counts:
     model = _warm(weighted.load("fp32"))
-    ready()
-    began_s, first_s, images = time.perf_counter(), None, 0
-    for clip in clips:
-        times_s = times_of(clip)
-        capture = cv2.VideoCapture(str(clip.path))
-        for time_s in times_s:
-            capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * time_s)
-            is_read, picture = capture.read()
-            if is_read:
-                model.encode_images([Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))])
-                images += 1
-        capture.release()
-        first_s = first_s or time.perf_counter() - began_s
+    images, first_s = 0, None
+    with clock:
+        for clip in clips:
+            times_s = times_of(clip)
+            capture = cv2.VideoCapture(str(clip.path))
+            for time_s in times_s:
+                capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * time_s)
+                is_read, picture = capture.read()
+                if is_read:
+                    model.encode_images([Image.fromarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))])
+                    images += 1
+            capture.release()
+            first_s = first_s or clock.so_far_s()
     return Counts(images=images, first_s=first_s)
 
 

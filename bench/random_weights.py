@@ -29,16 +29,21 @@ class Weighted:
 
 
 def cache_random_weights(folder: Path, model_id: ModelId) -> None:
-    """Put weights of a model, drawn by a fixed seed, where the hub's own would be cached."""
+    """Put weights of a model, drawn by a fixed seed, where the hub's own would be cached.
+
+    They are written under another name first, so that nobody takes half of them for the whole.
+    """
     source = weights.Source.of(model_id.name, model_id.pretrained)
     repository = folder / f"models--{source.repo.replace('/', '--')}"
     snapshot = repository / "snapshots" / ("0" * 40)
-    snapshot.mkdir(parents=True)
-    (repository / "refs").mkdir()
+    snapshot.mkdir(parents=True, exist_ok=True)
+    (repository / "refs").mkdir(exist_ok=True)
     (repository / "refs" / "main").write_text("0" * 40)
     torch.manual_seed(0)
     logging.disable(logging.WARNING)
     clip = open_clip.create_model(model_id.name, load_weights=False)
     logging.disable(logging.NOTSET)
     half = {name: tensor.half() for name, tensor in clip.state_dict().items()}
-    save_file(half, snapshot / source.filenames[0])
+    unfinished = snapshot / f".{source.filenames[0]}.part"
+    save_file(half, unfinished)
+    unfinished.rename(snapshot / source.filenames[0])

@@ -5,28 +5,26 @@ right if its similarity is not below the exact tenth. The library is kept under 
 again.
 """
 
-import argparse
 import tempfile
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import psycopg
-from numpy.typing import NDArray
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 
 from app.db import address_of
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, open_library
-from bench.engines import Engine, K, Matrix, installed
+from bench.engines import Engine, installed
+from bench.exact import K, Matrix, nearest, right_hits, unit
+from bench.homes import LIBRARY, home_of
 from bench.machine import header
 from bench.ratios import Ratio, write_ratios
-
-_ROUNDING = 1e-3
-"""Ours are stored in half precision, so equal similarities may differ by this much."""
+from bench.tables import Figures, Times, show
 
 _WARM_UP = 5
 
@@ -53,31 +51,22 @@ QUERIES = {
 Ask = Callable[[Matrix], Sequence[int]]
 
 
-@dataclass(frozen=True)
-class Figures:
-    """How well and how quickly an engine answers."""
-
-    recall: float
-    p50_ms: float
-    p99_ms: float
-
-
 def report(
     address: str, drawn: Drawn, questions: int, write: Callable[[str], None]
 ) -> dict[str, Figures]:
     """Measure every way to ask, write a row for each as it is done, and the ratios at the end."""
-    vectors = np.concatenate([part.astype(np.float32) for part in drawn.vectors()])
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    asked = drawn.questions(questions)
-    tenths = [float(np.partition(vectors @ question, -K)[-K]) for question in asked]
+    vectors = np.concatenate([unit(part) for part in drawn.vectors()])
+    # Rounded to half precision again, they are what they were.
+    asked = unit(drawn.questions(questions))
+    tenths = [float(nearest(vectors @ question)[0]) for question in asked]
     found: dict[str, Figures] = {}
 
     def measure(asks: dict[str, Ask], build_s: float, size_bytes: int) -> None:
         for name, figures in _measure(asks, vectors, asked, tenths).items():
             found[name] = figures
             write(
-                f"| {name} | {figures.recall:.3f} | {figures.p50_ms:.1f} | {figures.p99_ms:.1f} "
-                f"| {build_s:.0f} | {size_bytes / 2**20:.0f} |"
+                f"| {name} | {figures.recall:.3f} | {figures.times} | {build_s:.0f} "
+                f"| {size_bytes / 2**20:.0f} |"
             )
 
     write("| engine | recall@10 | p50, ms | p99, ms | build, s | index, MB |")
@@ -96,7 +85,7 @@ def report(
             engine.build(vectors)
             build_s = time.perf_counter() - started
             measure({engine.name: engine.ask}, build_s, engine.size_bytes())
-    share = found[FUNCTION].p50_ms / found[BY_HAND].p50_ms
+    share = found[FUNCTION].times.p50_ms / found[BY_HAND].times.p50_ms
     against = "search_vector() against the query by hand, p50"
     write_ratios([Ratio(against, share, 1.1, "at most")], write)
     return found
@@ -122,7 +111,7 @@ def _ask(connection: psycopg.Connection, query: str, vector: Matrix) -> list[int
 def _measure(
     asks: dict[str, Ask],
     vectors: Matrix,
-    questions: NDArray[np.float32],
+    questions: Matrix,
     tenths: Sequence[float],
 ) -> dict[str, Figures]:
     """Put each question to all in turn, so that what else the machine does hits them alike."""
@@ -135,26 +124,21 @@ def _measure(
             rows = ask(questions[number])
             seconds[name].append(time.perf_counter() - started)
             if len(seconds[name]) > warm_up:
-                nearest = vectors[list(rows)] @ questions[number]
-                right[name] += int(np.sum(nearest >= tenths[number] - _ROUNDING))
-    figures = {}
-    for name in asks:
-        p50, p99 = np.percentile(1000 * np.array(seconds[name][-len(questions) :]), [50, 99])
-        figures[name] = Figures(right[name] / (K * len(questions)), float(p50), float(p99))
-    return figures
+                right[name] += right_hits(vectors[list(rows)] @ questions[number], tenths[number])
+    return {
+        name: Figures(right[name] / (K * len(questions)), Times.of(seconds[name][warm_up:]))
+        for name in asks
+    }
 
 
 def main() -> None:
     """Print the table for a library of some size."""
-    parser = argparse.ArgumentParser(description="Searches beside other engines.")
-    parser.add_argument("--frames", type=int, default=100_000)
+    parser = ArgumentParser(description="Searches beside other engines.", parents=[LIBRARY])
     parser.add_argument("--questions", type=int, default=200)
-    parser.add_argument("--home", type=Path, help="default: var/bench-FRAMES")
     given = parser.parse_args()
-    home = given.home or Path(f"var/bench-{given.frames}")
-    engine, drawn = open_library(given.frames, home)
-    print(f"{header()}\n\n{given.frames:,} vectors, {given.questions} questions\n", flush=True)
-    report(address_of(engine), drawn, given.questions, lambda line: print(line, flush=True))
+    engine, drawn = open_library(given.frames, home_of(given))
+    show(f"{header(engine)}\n\n{given.frames:,} vectors, {given.questions} questions\n")
+    report(address_of(engine), drawn, given.questions, show)
 
 
 if __name__ == "__main__":

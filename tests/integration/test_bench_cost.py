@@ -5,7 +5,7 @@ from typing import Any
 
 from bench import cost
 from bench.clips import clips
-from bench.measuring import Run
+from bench.measuring import Clock, Run
 from bench.random_weights import Weighted
 from workers.model import TINY
 
@@ -15,7 +15,7 @@ def test_each_sampling_is_measured(tmp_path: Path, monkeypatch: Any) -> None:
     rows: list[str] = []
 
     def run_here(pipeline: Any, *arguments: Any) -> Run:
-        return Run(2.0, 1.0, 1.0, pipeline(lambda: None, *arguments))
+        return Run(2.0, 1.0, 1.0, pipeline(Clock(), *arguments))
 
     found = clips(None, tmp_path, most=2)
     cost.report(found, Weighted(TINY, tmp_path), [cost.PROCESSOR], rows.append, run_here)

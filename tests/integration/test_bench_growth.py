@@ -31,3 +31,16 @@ def test_an_index_that_is_there_can_be_kept(engine: Engine) -> None:
     assert built.build_s is not None
     assert kept.build_s is None
     assert kept.index == built.index
+
+
+def test_a_size_that_is_not_there_is_refused_and_the_index_left_alone(engine: Engine) -> None:
+    with pytest.raises(SystemExit, match="no index to keep; leave --keep out"):
+        report(engine, (1000,), 5, print, keep=True)
+    [_, built] = report(engine, (1000,), 5, lambda _: None)
+
+    for sizes in [(2000,), (1000, 2000)]:
+        with pytest.raises(SystemExit, match="are 1000 frames: give --sizes 1000, or"):
+            report(engine, sizes, 5, print, keep=True)
+
+    [kept] = report(engine, (1000,), 5, lambda _: None, keep=True, halfvec_up_to=500)
+    assert kept.index == built.index

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 
 from app.db import address_of
 from bench import http
-from bench.clients import Client, Figures, in_turn
+from bench.clients import Client, Pace, in_turn
 from bench.clips import clips
 from bench.drawn import FRAMES_PER_VIDEO, draw, store
 from bench.random_weights import Weighted
@@ -96,8 +96,8 @@ def test_each_way_is_asked_its_own_texts_in_turn() -> None:
     assert list(figures) == ["one", "other"]
 
 
-def test_figures_count_all_clients_together() -> None:
-    figures = Figures.of([0.1, 0.2, 0.3], 0.3)
+def test_the_pace_counts_all_clients_together() -> None:
+    pace = Pace.of([0.1, 0.2, 0.3], 0.3)
 
-    assert figures.p50_ms == pytest.approx(200)
-    assert figures.per_s == pytest.approx(10)
+    assert pace.times.p50_ms == pytest.approx(200)
+    assert pace.per_s == pytest.approx(10)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bench import length
-from bench.measuring import Run
+from bench.measuring import Clock, Run
 from bench.panning import SCENE_S
 from bench.random_weights import Weighted
 from workers.model import TINY
@@ -18,7 +18,7 @@ def test_each_length_is_measured(tmp_path: Path) -> None:
     peaks_mb = iter([100.0, 200.0, 300.0])
 
     def run_here(pipeline: Any, *arguments: Any) -> Run:
-        counts = pipeline(lambda: None, *arguments)
+        counts = pipeline(Clock(), *arguments)
         return Run(1.0, 1.0, next(peaks_mb), counts)
 
     found = length.videos([0.3, 0.1], tmp_path)

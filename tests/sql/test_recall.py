@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
 from bench.drawn import Drawn, draw, store
+from bench.exact import K, right_hits
 from bench.filters import exact_tenths, filters
 from tests.conftest import Databases
 from tests.filling import literal
@@ -15,9 +16,6 @@ from tests.filling import literal
 pytestmark = pytest.mark.slow
 
 FRAMES = 100_000
-K = 10
-# halfvec's distances are rounded.
-ROUNDING = 1e-4
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +53,12 @@ def test_recall_is_at_least_99_percent_under_every_filter(
         right = 0
         for question, ids, tenth in zip(questions, of_questions, tenths[key], strict=True):
             found = connection.execute(
-                text("SELECT distance FROM nearest_frames(CAST(:v AS halfvec), :k, :ids)"),
+                text("SELECT 1 - distance FROM nearest_frames(CAST(:v AS halfvec), :k, :ids)"),
                 {"v": literal(question), "k": K, "ids": ids},
             ).scalars()
-            distances = list(found)
-            assert len(distances) == K, f"{len(distances)} rows under {key}"
-            right += sum(distance <= tenth + ROUNDING for distance in distances)
+            hits = list(found)
+            assert len(hits) == K, f"{len(hits)} rows under {key}"
+            right += right_hits(hits, tenth)
         recall[key] = right / (K * len(questions))
 
     assert {key: value for key, value in recall.items() if value < 0.99} == {}
