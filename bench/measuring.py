@@ -27,8 +27,8 @@ class Counts:
 class Run:
     """What a pipeline took: `cpu_s` and `peak_mb` are those of all its processes together.
 
-    Seconds are those of the work alone, the peak is that of the whole life of the processes. The
-    embedded Postgres is in neither, since it is no child of the process that starts it.
+    The embedded Postgres is none of them, since it is no child of the process that starts it.
+    Seconds are those of the work alone, the peak is that of the whole life of the processes.
     """
 
     seconds: float
