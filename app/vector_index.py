@@ -16,12 +16,12 @@ from app.model_catalog import ModelRow
 LEAST_DIM_OF_SIGNS = 256
 # What an index keeps for each frame beside its vector, mostly its neighbours: 16 in each direction.
 LINKS_BYTES = 330
-# How many candidates a row's neighbours are chosen of; what that is worth was measured, see
-# docs/benchmarks.md and docs/decisions/0018.
-EF_CONSTRUCTION = 200
 ROW_BYTES = 130
 # The graph while it is built: the same neighbours with their distances, and pointers.
 GRAPH_BYTES = 800
+# How many candidates a row's neighbours are chosen of; what that is worth was measured, see
+# docs/benchmarks.md and docs/decisions/0018.
+EF_CONSTRUCTION = 200
 # Whoever builds an index holds the advisory lock of this number and the model's id.
 BUILD_LOCK = 20268
 LOOK_EVERY_S = 1.0
@@ -158,14 +158,12 @@ def build(
 
         if name in former:
             _set_options(engine, connection, name, on_progress)
+            statement = f"REINDEX INDEX CONCURRENTLY {name}"
+        else:
+            defined = definition(kind, model.dim)
+            statement = f"CREATE INDEX CONCURRENTLY {name} ON {_partition(model.id)} {defined}"
         with watched(engine, connection, LOOK_EVERY_S, look):
-            if name in former:
-                connection.exec_driver_sql(f"REINDEX INDEX CONCURRENTLY {name}")
-            else:
-                connection.exec_driver_sql(
-                    f"CREATE INDEX CONCURRENTLY {name} ON {_partition(model.id)} "
-                    + definition(kind, model.dim)
-                )
+            connection.exec_driver_sql(statement)
             for other in former:
                 if other != name:
                     _drop(connection, other)

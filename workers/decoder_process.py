@@ -24,6 +24,7 @@ from app.sampling import Sampling
 from workers.analysis import Decoded, Described, Progress, Sample
 from workers.decoder_messages import Broken, Channel, OutOfMemory, Ready, Refused, Task
 from workers.limits import limit_memory
+from workers.priority import take_session_along
 from workers.scenes import analyse_video
 from workers.subtitles import read_subtitles
 from workers.video import open_video
@@ -43,6 +44,8 @@ def main() -> None:
     # Ctrl-C is for the worker, which then stops this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_writer(life_number)
+    # It has the worker's niceness, but a session of its own.
+    take_session_along()
     limit_memory(memory_mb)
     channel = Channel(socket.socket(fileno=socket_number))
     logging.basicConfig(level=logging.INFO, handlers=[_LogOfWorker(channel)])

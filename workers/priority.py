@@ -17,21 +17,25 @@ _TRY_AGAIN_AFTER_S = 0.2
 
 
 def lower_priority(niceness: int) -> None:
-    """Take this process, and all that it starts from now on, back behind others.
-
-    Where Linux groups processes by session (sched(7), "The autogroup feature"), it shares the
-    processor out between sessions first, and niceness counts within one alone. So a session that
-    this process leads is taken back too; in one that belongs to others it is left to them.
+    """Take this process, and all that it starts in its session, back behind others.
 
     Args:
         niceness: 0 to 19; the higher, the later others' work leaves a turn.
     """
     os.nice(niceness)
-    if os.getsid(0) == os.getpid():
-        _lower_session(niceness)
+    take_session_along()
 
 
-def _lower_session(niceness: int) -> None:
+def take_session_along() -> None:
+    """Take the session that this process leads, if it leads one, back as far as the process is.
+
+    Where Linux groups processes by session (sched(7), "The autogroup feature"), it shares the
+    processor out between sessions first, and niceness, which a process inherits, counts within one
+    alone. A session that belongs to others is left to them.
+    """
+    niceness = os.nice(0)
+    if niceness <= 0 or os.getsid(0) != os.getpid():
+        return
     for _ in range(_TRIES):
         try:
             _AUTOGROUP.write_text(str(niceness), encoding="ascii")
