@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from flask import Flask, Response, request
-from playwright.sync_api import Browser, Page, StorageState
+from playwright.sync_api import Browser, Page, StorageState, expect
 from sqlalchemy import Engine
 
 from app.config import Settings
@@ -162,7 +162,7 @@ def test_who_leaves_is_asked_for_the_token_again_and_led_back(page: Page, watche
     page.keyboard.press("Enter")
 
     page.wait_for_url(f"{start}/status")
-    assert page.get_by_role("heading", name="Queue").is_visible()
+    expect(page.get_by_role("heading", name="Queue")).to_be_visible()
 
 
 def test_a_link_opens_after_the_login(browser: Browser, watched: Watched, attacker: Server) -> None:
@@ -177,5 +177,5 @@ def test_a_link_opens_after_the_login(browser: Browser, watched: Watched, attack
         page.get_by_label("Token").fill(TOKEN)
         page.get_by_role("button", name="Log in").click()
 
-        assert page.url == f"http://localhost:{watched.server.port}/library"
-        assert "60 videos" in page.content()
+        page.wait_for_url(f"http://localhost:{watched.server.port}/library")
+        expect(page.locator("main")).to_contain_text("60 videos")
