@@ -238,8 +238,6 @@ class Frame(Base):
             ["video_id", "scene_no"], ["scenes.video_id", "scenes.scene_no"], ondelete="CASCADE"
         ),
         Index("frames_video_id_scene_no_idx", "video_id", "scene_no"),
-        # The frames with the smallest hashes are a sample of the library that is always current.
-        Index("frames_sample_idx", text("hashint8extended(video_id, frame_no::bigint)")),
         {"comment": "The frames that were chosen to stand for their scenes."},
     )
 
@@ -295,6 +293,8 @@ class FrameEmbedding(Base):
         ForeignKeyConstraint(
             ["video_id", "frame_no"], ["frames.video_id", "frames.frame_no"], ondelete="CASCADE"
         ),
+        # The frames with the smallest hashes are a sample of the library that is always current.
+        Index("frame_embeddings_sample_idx", text("hashint8extended(video_id, frame_no::bigint)")),
         {
             "comment": "One vector per frame and model; each model has a partition of its own.",
             "postgresql_partition_by": "LIST (model_id)",

@@ -25,8 +25,17 @@ from app.errors import (
 MAX_TEXT_LENGTH = 2000
 MAX_IMAGE_BYTES = 20 * 1024 * 1024
 
-# What is requested, each with its answer if it had one before.
-ANSWERS = "SELECT r.id, a.* FROM ({}) AS r LEFT JOIN LATERAL embedding_answer(r.id) AS a ON true"
+# What is requested, each with its answer if it had one before, and else whether somebody is there.
+ANSWERS = (
+    "SELECT r.id, a.*, "
+    "CASE WHEN a.answered AND a.error IS NULL THEN NULL ELSE embedder_running() END AS attended "
+    "FROM ({}) AS r LEFT JOIN LATERAL embedding_answer(r.id) AS a ON true"
+)
+# Selected from a query of its own, so that the limit is read before it is lifted.
+LIFT_LIMIT = (
+    "SELECT limits.usual, set_config('statement_timeout', '0', false) "
+    "FROM (SELECT current_setting('statement_timeout') AS usual OFFSET 0) AS limits"
+)
 
 # The SQLSTATEs that the SQL functions raise.
 ERRORS: dict[str, type[SceneqlError]] = {
@@ -98,6 +107,11 @@ def _asked(
         for number, answer in enumerate(answers):
             # One that failed before is requested anew, which the same statement does not yet see.
             if not answer.answered or answer.error is not None:
+                if not answer.attended:
+                    raise EmbedderAbsentError(
+                        "no embedder is running to turn the question into a vector; "
+                        "start one: sceneql worker, or sceneql up"
+                    )
                 answers[number] = _awaited(connection, answer.id, timeout_s)
     for answer in answers:
         if answer.error is not None:
@@ -106,16 +120,7 @@ def _asked(
 
 
 def _awaited(connection: Connection, request: UUID, timeout_s: float | None) -> Row[Any]:
-    """What was requested once it is there; asks for patience only if an embedder is running."""
-    state = text("SELECT a.*, embedder_running() AS attended FROM embedding_answer(:request) AS a")
-    answer = connection.execute(state, {"request": request}).one()
-    if answer.answered:
-        return answer
-    if not answer.attended:
-        raise EmbedderAbsentError(
-            "no embedder is running to turn the question into a vector; "
-            "start one: sceneql worker, or sceneql up"
-        )
+    """What was requested, once it is there."""
     if timeout_s is None:
         timeout_s = get_settings().embed_timeout_s
     with _no_time_limit(connection):
@@ -123,14 +128,14 @@ def _awaited(connection: Connection, request: UUID, timeout_s: float | None) -> 
             text("CALL await_embedding(:request, :timeout_s)"),
             {"request": request, "timeout_s": timeout_s},
         )
-    return connection.execute(state, {"request": request}).one()
+    answer = text("SELECT a.* FROM embedding_answer(:request) AS a")
+    return connection.execute(answer, {"request": request}).one()
 
 
 @contextmanager
 def _no_time_limit(connection: Connection) -> Iterator[None]:
     """Within the block no statement is stopped: await_embedding ends by a time of its own."""
-    usual = connection.execute(text("SHOW statement_timeout")).scalar_one()
-    connection.execute(text("SET statement_timeout = 0"))
+    usual = connection.execute(text(LIFT_LIMIT)).scalar_one()
     try:
         yield
     finally:

@@ -27,6 +27,12 @@ DECLARE
     -- Of an index over signs, how many candidates are read, and how many for each row asked for.
     least_candidates CONSTANT integer := 1000;
     candidates_each CONSTANT integer := 4;
+    -- What the index looks at: 1,000 is the most there is, and fewer do where little is asked for of
+    -- a library that is not large.
+    most_searched CONSTANT integer := 1000;
+    few_searched CONSTANT integer := 600;
+    few_rows CONSTANT integer := 100;
+    few_frames CONSTANT integer := 200000;
     model record;
     frames integer;
     held bigint := 0;
@@ -88,7 +94,10 @@ BEGIN
     IF NOT exact THEN
         ef_search := current_setting('hnsw.ef_search');
         iterative_scan := current_setting('hnsw.iterative_scan');
-        PERFORM set_config('hnsw.ef_search', '1000', true);
+        PERFORM set_config('hnsw.ef_search', CASE WHEN within IS NULL AND n <= few_rows
+            AND (SELECT c.reltuples BETWEEN 0 AND few_frames FROM pg_class c
+                WHERE c.oid = to_regclass(format('frame_embeddings_%s', model.id)))
+            THEN few_searched ELSE most_searched END::text, true);
         -- The order is put right below, so the scan need not keep it.
         PERFORM set_config('hnsw.iterative_scan', 'relaxed_order', true);
         by_signs := coalesce((

@@ -26,13 +26,16 @@ BEGIN
             USING ERRCODE = 'SQ002';
     END IF;
     RETURN QUERY
-        WITH pictured AS MATERIALIZED (
-            SELECT * FROM rank_scenes(vector, depth, within, min_z, exact) WHERE vector IS NOT NULL
-        ),
-        word AS MATERIALIZED (
+        WITH word AS MATERIALIZED (
             SELECT h.*, row_number() OVER (PARTITION BY h.matched_by
                 ORDER BY h.relevance DESC, h.video_id, h.scene_no) AS rank
             FROM keyword_hits(keywords, depth, within) h
+        ),
+        -- Where no words match there is nothing to fuse.
+        pictured AS MATERIALIZED (
+            SELECT * FROM rank_scenes(vector,
+                CASE WHEN EXISTS (SELECT FROM word) THEN depth ELSE k END, within, min_z, exact)
+            WHERE vector IS NOT NULL
         ),
         -- A video that matches by its words alone is shown by the scene that fits best.
         shown AS (

@@ -4,7 +4,8 @@ import difflib
 import importlib.util
 import pickle
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from workers.tiny import language
 _TINY_DIR = Path(__file__).parent / "tiny"
 _IMAGES_PER_BATCH = 32
 _TEXTS_PER_BATCH = 128
+# To wake another core takes longer than these few have work for it: see docs/benchmarks.md.
+_TEXTS_FOR_ONE_CORE = 8
 _WORD = re.compile(r"[^\W\d_]+|\d")
 """What open_clip's tokenizer takes for one word."""
 
@@ -134,7 +137,11 @@ class Model:
         return np.asarray(vectors.cpu().numpy(), dtype=np.float32)
 
     def _encode_text_batch(self, texts: Sequence[str]) -> torch.Tensor:
-        return encode_tokens(self._clip, self._tokenizer(list(texts)).to(self.device))
+        tokens = self._tokenizer(list(texts)).to(self.device)
+        if len(texts) > _TEXTS_FOR_ONE_CORE:
+            return encode_tokens(self._clip, tokens)
+        with _one_core():
+            return encode_tokens(self._clip, tokens)
 
     def _encode_image_batch(self, images: Sequence[Image.Image]) -> torch.Tensor:
         return self._encode_pixels([self.prepare(image) for image in images])
@@ -143,6 +150,16 @@ class Model:
         pixels = torch.stack(list(pictures)).to(self.device, get_input_dtype(self.precision))
         features: torch.Tensor = self._clip.encode_image(pixels, normalize=True)
         return features
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
 
 
 def choose(chosen: str | None, weights_dir: Path) -> ModelId:

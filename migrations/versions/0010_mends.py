@@ -1,9 +1,10 @@
-"""Truer answers: what is only not wanted, what is exact, and who waits.
+"""Truer and quicker answers: what is only not wanted, what is exact, and who waits.
 
 Revision ID: 0010
 Revises: 0009
 """
 
+import sqlalchemy as sa
 from alembic import op
 
 from migrations.install import install
@@ -24,7 +25,16 @@ ASK_AGAIN = """
 
 
 def upgrade() -> None:
-    install("0010", "await_embedding", "keyword_hits", "nearest_frames", "query_vector")
+    _index_sample("frame_embeddings", instead_of="frames")
+    install(
+        "0010",
+        "await_embedding",
+        "keyword_hits",
+        "nearest_frames",
+        "query_vector",
+        "sample_similarities",
+        "search_hybrid",
+    )
     op.execute(ASK_AGAIN)
     _allow("state IN ('present', 'missing', 'removed')")
     op.alter_column(
@@ -37,9 +47,16 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.alter_column("query_embeddings", "key", comment="SHA-256 of the payload, in hex.")
     _allow("state IN ('present', 'missing', 'offline', 'removed')")
-    install("0009", "nearest_frames")
-    install("0002", "keyword_hits")
+    install("0009", "nearest_frames", "search_hybrid")
+    install("0002", "keyword_hits", "sample_similarities")
     install("0001", "query_vector", "await_embedding")
+    _index_sample("frames", instead_of="frame_embeddings")
+
+
+def _index_sample(table: str, *, instead_of: str) -> None:
+    op.drop_index(f"{instead_of}_sample_idx", instead_of)
+    key = sa.text("hashint8extended(video_id, frame_no::bigint)")
+    op.create_index(f"{table}_sample_idx", table, [key])
 
 
 def _allow(states: str) -> None:

@@ -72,6 +72,25 @@ def test_the_background_is_the_same_however_much_of_the_library_matches(
     assert found.deviation == pytest.approx(DEVIATION, rel=0.2)
 
 
+def test_no_more_is_read_than_the_sample(two_heaps: Engine) -> None:
+    with two_heaps.connect() as connection:
+        # Else what other tests have replaced is read as well.
+        connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM"))
+    read = text(
+        "SELECT pg_stat_get_xact_tuples_returned(i.indexrelid) FROM pg_index i "
+        "WHERE i.indrelid = 'frame_embeddings_1'::regclass "
+        "AND pg_get_indexdef(i.indexrelid) LIKE '%hashint8extended%'"
+    )
+
+    with two_heaps.connect() as connection:
+        before = connection.execute(read).scalar_one()
+        connection.execute(
+            text("SELECT count(*) FROM sample_similarities(CAST(:v AS halfvec))"),
+            {"v": literal(QUESTION)},
+        )
+        assert connection.execute(read).scalar_one() - before == 1000
+
+
 def test_a_question_that_most_of_the_library_matches_is_still_answered(two_heaps: Engine) -> None:
     set_similarities(two_heaps, matching=0.6, apart=5)
 

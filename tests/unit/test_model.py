@@ -87,6 +87,18 @@ def test_vectors_are_of_unit_length(model: Model) -> None:
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
+@pytest.mark.parametrize("count", [1, 100])
+def test_other_work_keeps_its_cores_after_texts(model: Model, count: int) -> None:
+    usual = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        model.encode_texts(["a red circle"] * count)
+
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(usual)
+
+
 def test_nothing_to_encode_gives_no_vectors(model: Model) -> None:
     assert model.encode_texts([]).shape == (0, 512)
     assert model.encode_images([]).shape == (0, 512)
