@@ -4,18 +4,15 @@ The counts are for what would keep others waiting, not for accounts: a person ne
 are asked for in the code that does the work, because only there it is known that work will be done.
 """
 
-import time
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import ceil
 
 from flask import Flask, current_app, request
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
 
 from app.config import Settings
+from app.web.moving_window import MovingWindow
 
 EXTENSION = "sceneql rates"
 
@@ -35,51 +32,34 @@ LOGINS = Rate("wrong tokens", "logins_per_minute")
 CONVERSIONS = Rate("conversions and clips", "conversions_per_minute")
 
 
-class Counts:
-    """The counts of one application."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.limiter = MovingWindowRateLimiter(MemoryStorage())
-        self.items: dict[Rate, RateLimitItem] = {
-            rate: RateLimitItemPerMinute(getattr(settings, rate.setting), namespace=rate.setting)
-            for rate in (QUESTIONS, UPLOADS, FETCHES, LOGINS, CONVERSIONS)
-        }
-
-
 def count(rate: Rate) -> None:
     """Count something that the present client is about to do.
 
     Raises TooManyRequests, which is answered by 429 and when to try again, where it was too much.
     """
-    counts, client = _counts(), _client()
-    if not counts.limiter.hit(counts.items[rate], client):
-        raise _refusal(rate)
+    _refuse(rate, count=True)
 
 
 def refuse_beyond(rate: Rate) -> None:
     """Raise what `count` raises where it would, but count nothing."""
-    counts, client = _counts(), _client()
-    if not counts.limiter.test(counts.items[rate], client):
-        raise _refusal(rate)
+    _refuse(rate, count=False)
 
 
 def start(flask: Flask, settings: Settings) -> None:
     """Begin counting for an application."""
-    flask.extensions[EXTENSION] = Counts(settings)
+    flask.extensions[EXTENSION] = {
+        rate: MovingWindow(getattr(settings, rate.setting))
+        for rate in (QUESTIONS, UPLOADS, FETCHES, LOGINS, CONVERSIONS)
+    }
 
 
-def _counts() -> Counts:
-    counts: Counts = current_app.extensions[EXTENSION]
-    return counts
-
-
-def _refusal(rate: Rate) -> TooManyRequests:
-    counts = _counts()
-    item = counts.items[rate]
-    again_at = counts.limiter.get_window_stats(item, _client()).reset_time
-    wait_s = max(1, ceil(again_at - time.time()))
-    return TooManyRequests(
-        f"More than {item.amount:,} {rate.noun} within a minute: try again in {wait_s} s, "
+def _refuse(rate: Rate, *, count: bool) -> None:
+    window: MovingWindow = current_app.extensions[EXTENSION][rate]
+    wait_s = ceil(window.wait_s(_client(), count=count))
+    if not wait_s:
+        return
+    raise TooManyRequests(
+        f"More than {window.most:,} {rate.noun} within a minute: try again in {wait_s} s, "
         f"or start the page with a larger SCENEQL_{rate.setting.upper()}.",
         retry_after=wait_s,
     )
