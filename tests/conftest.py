@@ -4,6 +4,7 @@ A database is cloned from a migrated template, which takes a tenth of a second. 
 started when first needed, shared by all test processes, and gone when the run ends.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -76,9 +77,9 @@ class Databases:
         with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)
 
-    def create(self) -> Engine:
+    def create(self, template: str | None = None) -> Engine:
         name = f"test_{uuid4().hex}"
-        self.run(f"CREATE DATABASE {name} TEMPLATE {self.template}")
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template or self.template}")
         engine = engine_for(self.server.url(name))
         configure(engine)
         return engine
@@ -87,6 +88,11 @@ class Databases:
         name = f"test_{uuid4().hex}"
         self.run(f"CREATE DATABASE {name}")
         return engine_for(self.server.url(name))
+
+    def has(self, name: str) -> bool:
+        with psycopg.connect(self.server.url("postgres")) as connection:
+            found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name])
+            return found.fetchone() is not None
 
     def drop(self, engine: Engine) -> None:
         engine.dispose()
@@ -142,19 +148,15 @@ def decoder() -> Iterator[Decoder]:
 def library(databases: Databases) -> Iterator[Engine]:
     """The demo's library, indexed by the tiny model and with an embedder running; for reading only.
 
-    It is rendered and indexed by the same commands that people run.
+    It is rendered and indexed by the same commands that people run, once for all test processes.
     """
-    folder = Path(os.environ[SERVERS]) / f"library_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-    engine = databases.create()
-    environment = os.environ | {
-        "DATABASE_URL": address_of(engine),
-        "SCENEQL_HOME": str(folder / "home"),
-        "SCENEQL_MODEL": "tiny",
-    }
-    workers = [sys.executable, "-m", "workers"]
-    for command in (["demo", str(folder)], ["ingest", str(folder / "videos")]):
-        subprocess.run([*workers, *command], env=environment, check=True)
-    embedder = subprocess.Popen([*workers, "embedder"], env=environment)
+    folder = Path(os.environ[SERVERS]) / "library"
+    _make_library(databases, folder)
+    engine = databases.create("library")
+    embedder = subprocess.Popen(
+        [sys.executable, "-m", "workers", "embedder"],
+        env=os.environ | {"DATABASE_URL": address_of(engine), "SCENEQL_HOME": str(folder / "home")},
+    )
     try:
         wait_for_embedder(engine)
         yield engine
@@ -162,6 +164,25 @@ def library(databases: Databases) -> Iterator[Engine]:
         embedder.terminate()
         embedder.wait()
     databases.drop(engine)
+
+
+def _make_library(databases: Databases, folder: Path) -> None:
+    """Leaves the library in a database of that name, unless another process did."""
+    with Path(f"{folder}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if databases.has("library"):
+            return
+        engine = databases.create()
+        engine.dispose()
+        environment = os.environ | {
+            "DATABASE_URL": address_of(engine),
+            "SCENEQL_HOME": str(folder / "home"),
+            "SCENEQL_MODEL": "tiny",
+        }
+        workers = [sys.executable, "-m", "workers"]
+        for command in (["demo", str(folder)], ["ingest", str(folder / "videos")]):
+            subprocess.run([*workers, *command], env=environment, check=True)
+        databases.run(f"ALTER DATABASE {engine.url.database} RENAME TO library")
 
 
 @pytest.fixture

@@ -23,10 +23,13 @@ class Filled:
     questions: NDArray[np.float32]
 
 
-def add_active_model(engine: Engine, name: str = "drawn", dim: int = 64) -> int:
+def add_active_model(
+    engine: Engine, name: str = "drawn", dim: int = 64, pretrained: str = "test"
+) -> int:
     with engine.begin() as connection:
         model_id: int = connection.execute(
-            text("SELECT add_model(:name, 'test', :dim)"), {"name": name, "dim": dim}
+            text("SELECT add_model(:name, :pretrained, :dim)"),
+            {"name": name, "pretrained": pretrained, "dim": dim},
         ).scalar_one()
         connection.execute(text("SELECT activate_model(CAST(:id AS smallint))"), {"id": model_id})
     return model_id

@@ -143,6 +143,11 @@ def test_a_broken_download_names_the_cure_and_leaves_nothing(
     assert "\n" not in broken.error
     assert files_in(tmp_path) == []
 
+
+def test_after_a_broken_download_the_next_one_is_whole(hub: Hub, tmp_path: Path) -> None:
+    hub.fault = Fault.SHORT
+    assert start(hub.url, tmp_path).error is not None
+
     hub.fault = Fault.NONE
     healed = start(hub.url, tmp_path)
     assert healed.error is None

@@ -1,7 +1,6 @@
 """`sceneql models`: a second real model, switched to while people search, and back again."""
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -17,13 +16,19 @@ from app.asking import Question
 from app.config import Settings, get_settings
 from app.db import address_of
 from app.model_catalog import list_models
+from app.sampling import Sampling
 from app.search import Answer, search
 from tests.cached_model import SMALL, SMALL_DIM, cache_random_weights
 from tests.command import sceneql
 from tests.conftest import wait_for_embedder
+from tests.filling import add_active_model
 from tests.media import shot, write_clip
+from workers.decoder import Decoder
+from workers.decoders import Decoders
+from workers.embedding import Embedding
 from workers.index_model import load_for_ingest
-from workers.model import TINY
+from workers.ingest import Ingester
+from workers.model import TINY, load
 
 QUESTION = "a red circle"
 TIMEOUT_S = 180
@@ -47,17 +52,34 @@ def clips(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def _library(
-    settings_of_test: Settings, weights_dir: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Three clips indexed with the tiny model, and a whole worker running."""
-    assert settings_of_test.database_url
+    engine: Engine,
+    decoder: Decoder,
+    settings_of_test: Settings,
+    weights_dir: Path,
+    clips: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three clips indexed with the tiny model, and the weights of the small one at hand."""
     monkeypatch.setenv("SCENEQL_MODEL_CACHE", str(weights_dir))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     get_settings.cache_clear()
-    command = [sys.executable, "-m", "app.cli"]
-    tiny = os.environ | {"SCENEQL_MODEL": "tiny"}
-    subprocess.run([*command, "ingest", str(clips)], env=tiny, check=True)
-    worker = subprocess.Popen([*command, "worker"])
+    tiny = load(TINY, weights_dir)
+    ingester = Ingester(
+        engine,
+        Embedding(tiny),
+        add_active_model(engine, TINY.name, tiny.dim, TINY.pretrained),
+        settings_of_test.spool_dir,
+        Decoders([decoder]),
+        Sampling.parse("scenes:3"),
+    )
+    for clip in sorted(clips.iterdir()):
+        assert ingester.ingest(clip).state == "indexed"
+
+
+@pytest.fixture
+def _worker(_library: None) -> Iterator[None]:
+    """A whole worker running on that library."""
+    worker = subprocess.Popen([sys.executable, "-m", "app.cli", "worker"])
     try:
         yield
     finally:
@@ -120,7 +142,7 @@ def streamed(engine: Engine) -> tuple[float, ...]:
         return tuple(round(row[0], 4) for row in rows)
 
 
-@pytest.mark.usefixtures("_library")
+@pytest.mark.usefixtures("_worker")
 def test_a_model_is_added_switched_to_and_back_while_people_search(engine: Engine) -> None:
     wait_for_embedder(engine)
     by_tiny = search(engine, Question(text=QUESTION, group="video"))
@@ -151,7 +173,7 @@ def test_a_model_is_added_switched_to_and_back_while_people_search(engine: Engin
     assert stream_by_tiny != stream_by_small
 
 
-@pytest.mark.usefixtures("_library")
+@pytest.mark.usefixtures("_worker")
 def test_worker_and_embedder_follow_a_switch(engine: Engine, clips: Path) -> None:
     wait_for_embedder(engine)
     assert sceneql("models", "add", str(SMALL)).returncode == 0
@@ -194,7 +216,7 @@ def wait_until_covered(engine: Engine, model: str, videos: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_library")
+@pytest.mark.usefixtures("_worker")
 def test_a_worker_fills_in_the_background(engine: Engine) -> None:
     added = sceneql("models", "add", "--background", str(SMALL))
 

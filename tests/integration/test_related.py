@@ -32,8 +32,7 @@ def names(hits: list[dict[str, Any]]) -> list[str]:
 
 def sample(name: str) -> Path:
     """A file of the sample library."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    return Path(os.environ[SERVERS]) / f"library_{worker}" / "videos" / name
+    return Path(os.environ[SERVERS]) / "library" / "videos" / name
 
 
 def write_part(source: Path, target: Path, start_s: float, end_s: float) -> None:
