@@ -122,6 +122,12 @@ class Settings(BaseSettings):
         description="Files that are decoded at a time; two keep the processor busy while one of "
         "them begins or ends. Some more wait for their vectors meanwhile.",
     )
+    niceness: int = Field(
+        default=10,
+        ge=0,
+        le=19,
+        description="How far an ingest steps back behind the machine's other work; 0: not at all.",
+    )
     stalled_after_s: float = Field(
         default=30.0, ge=1, description="A worker silent for so long is taken for dead."
     )

@@ -17,7 +17,7 @@ from app.db import engine_for
 from bench.clips import Clip
 from bench.pipelines import ready_to_ingest
 from bench.random_weights import Weighted
-from workers.priority import INGEST_NICENESS, lower_priority
+from workers.priority import lower_priority
 
 _SAMPLING = "scenes:3"
 
@@ -79,9 +79,10 @@ def _ingest(
 ) -> None:
     # A session of its own, as the supervisor gives each of its processes.
     os.setsid()
-    lower_priority(INGEST_NICENESS)
+    settings = Settings(home=home)
+    lower_priority(settings.niceness)
     engine = engine_for(address)
-    with ready_to_ingest(engine, Settings(home=home), clips, _SAMPLING, weighted) as ingest:
+    with ready_to_ingest(engine, settings, clips, _SAMPLING, weighted) as ingest:
         while not stop.is_set():
             with closing(ingest()) as outcomes:
                 for outcome in outcomes:

@@ -42,6 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
         Path(folder).chmod(0o755)
         os.environ[SERVERS] = folder
         os.environ["SCENEQL_HOME"] = f"{folder}/home"
+        # Beside other tests, which never wait, a worker that steps back would hardly get a turn.
+        os.environ["SCENEQL_NICENESS"] = "0"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ from app.config import Settings, get_settings
 from app.errors import SceneqlError
 from app.failures import in_one_line
 from app.supervisor import NEEDS_A_PERSON, end_with_parent
-from workers.priority import CONVERSION_NICENESS, INGEST_NICENESS, lower_priority
+from workers.priority import MOST_NICENESS_OF_CONVERSIONS, lower_priority
 
 
 def main() -> int:
@@ -62,14 +62,14 @@ def _embedder(settings: Settings, _arguments: argparse.Namespace) -> None:
 def _queue(settings: Settings, _arguments: argparse.Namespace) -> None:
     from workers.tasks import run
 
-    lower_priority(INGEST_NICENESS)
+    lower_priority(settings.niceness)
     run(settings)
 
 
 def _scanner(settings: Settings, _arguments: argparse.Namespace) -> None:
     from workers.scanner import run
 
-    lower_priority(INGEST_NICENESS)
+    lower_priority(settings.niceness)
     run(settings)
 
 
@@ -94,14 +94,14 @@ def _embed(settings: Settings, arguments: argparse.Namespace) -> None:
 def _fill(settings: Settings, arguments: argparse.Namespace) -> int:
     from workers.fill_command import fill
 
-    lower_priority(INGEST_NICENESS)
+    lower_priority(settings.niceness)
     return fill(settings, arguments.model, background=arguments.background)
 
 
 def _prepare(settings: Settings, arguments: argparse.Namespace) -> int:
     from workers.fill_command import prepare
 
-    lower_priority(INGEST_NICENESS)
+    lower_priority(settings.niceness)
     return prepare(settings, arguments.model)
 
 
@@ -109,7 +109,7 @@ def _transcode(settings: Settings, arguments: argparse.Namespace) -> None:
     from workers.limits import limit_memory
     from workers.transcode import FRAGMENTED, STANDARD_OUTPUT, transcode
 
-    lower_priority(CONVERSION_NICENESS)
+    lower_priority(min(settings.niceness, MOST_NICENESS_OF_CONVERSIONS))
     limit_memory(settings.decode_memory_mb)
     transcode(
         arguments.file.absolute(),
@@ -123,7 +123,7 @@ def _cut(settings: Settings, arguments: argparse.Namespace) -> None:
     from workers.cut import cut
     from workers.limits import limit_files, limit_memory
 
-    lower_priority(CONVERSION_NICENESS)
+    lower_priority(min(settings.niceness, MOST_NICENESS_OF_CONVERSIONS))
     limit_memory(settings.decode_memory_mb)
     if arguments.max_mb is not None:
         limit_files(arguments.max_mb)

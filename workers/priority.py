@@ -7,9 +7,8 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-INGEST_NICENESS = 10
 # Somebody waits for a conversion, but the pages and the embedder come first.
-CONVERSION_NICENESS = 5
+MOST_NICENESS_OF_CONVERSIONS = 5
 
 _AUTOGROUP = Path("/proc/self/autogroup")
 _TRIES = 10

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import Engine
 
@@ -113,3 +114,17 @@ def test_the_embedder_comes_back_when_its_connections_are_cut(
     wait_for_embedder(engine)
 
     assert search(engine, Question(text="a blue square")).hits
+
+
+def test_a_worker_steps_back_as_far_as_it_is_told(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "workers", "scanner"]
+    with subprocess.Popen(command, env=environment | {"SCENEQL_NICENESS": "7"}) as process:
+        try:
+            deadline = time.monotonic() + TIMEOUT_S
+            while (niceness := psutil.Process(process.pid).nice()) == os.nice(0):
+                assert time.monotonic() < deadline, f"as before after {TIMEOUT_S} s"
+                time.sleep(0.1)
+        finally:
+            process.terminate()
+
+    assert niceness == os.nice(0) + 7
