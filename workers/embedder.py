@@ -88,6 +88,8 @@ class Embedder:
             psycopg.connect(url, autocommit=True, application_name="sceneql embedder") as worker,
         ):
             register_vector(worker)
+            # What a crash of the server loses of its answers is answered again.
+            worker.execute("SET synchronous_commit = off")
             # Before the model is loaded: whoever asks now had better wait than give up.
             listener.execute("SELECT pg_advisory_lock_shared(%s, %s)", PRESENCE_LOCK)
             listener.execute(f"LISTEN {CHANNEL}")
@@ -103,7 +105,7 @@ class Embedder:
                     pass
 
     def answer(self, connection: psycopg.Connection) -> int:
-        """Answers a batch of waiting questions; returns how many there were."""
+        """Answers a batch of waiting questions; returns how many there were, and still are."""
         active = connection.execute(
             "SELECT id, name, pretrained FROM embedding_models WHERE active"
         ).fetchone()
@@ -111,10 +113,11 @@ class Embedder:
             return 0
         row_id, name, pretrained = active
         model = self.load(name, pretrained)
-        take_over(connection, row_id)
-        return sum(
+        answered = sum(
             self._answer_kind(connection, model, row_id, kind, size) for kind, size in BATCHES
         )
+        # Not before, since it is seldom that there are any, and somebody waits.
+        return answered + take_over(connection, row_id)
 
     def _answer_kind(
         self, connection: psycopg.Connection, model: "Model", row_id: int, kind: str, size: int
@@ -150,16 +153,17 @@ class Embedder:
         return self.model
 
 
-def take_over(connection: psycopg.Connection, row_id: int) -> None:
+def take_over(connection: psycopg.Connection, row_id: int) -> int:
     """Has the active model answer what was asked of another one just before the switch.
 
     Who asked waits for that very request. If the active model has an answer to the same question,
     that goes and is made again. Nothing is done if the index was switched to yet another model.
+    Returns how many questions were taken over.
     """
     with connection.transaction():
         is_active = "SELECT FROM embedding_models WHERE id = %s AND active FOR SHARE"
         if connection.execute(is_active, (row_id,)).fetchone() is None:
-            return
+            return 0
         late = connection.execute(
             "SELECT id, kind, key FROM query_embeddings "
             "WHERE answered_at IS NULL AND model_id <> %s FOR UPDATE",
@@ -173,6 +177,7 @@ def take_over(connection: psycopg.Connection, row_id: int) -> None:
             connection.execute(
                 "UPDATE query_embeddings SET model_id = %s WHERE id = %s", (row_id, request_id)
             )
+        return len(late)
 
 
 def replies(model: "Model", requests: Sequence[Request]) -> list[Reply]:
