@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import psycopg
 from sqlalchemy import Connection, Engine, Row, text
@@ -107,29 +106,31 @@ def _asked(
         for number, answer in enumerate(answers):
             # One that failed before is requested anew, which the same statement does not yet see.
             if not answer.answered or answer.error is not None:
-                if not answer.attended:
-                    raise EmbedderAbsentError(
-                        "no embedder is running to turn the question into a vector; "
-                        "start one: sceneql worker, or sceneql up"
-                    )
-                answers[number] = _awaited(connection, answer.id, timeout_s)
+                answers[number] = _awaited(connection, answer, timeout_s)
     for answer in answers:
         if answer.error is not None:
             raise BadRequestError(answer.error)
     return [Asked(parameters["kind"], one.key, tuple(one.unknown_words)) for one in answers]
 
 
-def _awaited(connection: Connection, request: UUID, timeout_s: float | None) -> Row[Any]:
-    """What was requested, once it is there."""
+def _awaited(connection: Connection, request: Row[Any], timeout_s: float | None) -> Row[Any]:
+    """What was requested once it is there; asks for patience only if an embedder is running."""
     if timeout_s is None:
         timeout_s = get_settings().embed_timeout_s
-    with _no_time_limit(connection):
-        connection.execute(
-            text("CALL await_embedding(:request, :timeout_s)"),
-            {"request": request, "timeout_s": timeout_s},
+    if request.attended:
+        with _no_time_limit(connection):
+            connection.execute(
+                text("CALL await_embedding(:request, :timeout_s)"),
+                {"request": request.id, "timeout_s": timeout_s},
+            )
+    state = text("SELECT a.* FROM embedding_answer(:request) AS a")
+    answer = connection.execute(state, {"request": request.id}).one()
+    if not answer.answered:
+        raise EmbedderAbsentError(
+            "no embedder is running to turn the question into a vector; "
+            "start one: sceneql worker, or sceneql up"
         )
-    answer = text("SELECT a.* FROM embedding_answer(:request) AS a")
-    return connection.execute(answer, {"request": request}).one()
+    return answer
 
 
 @contextmanager

@@ -234,7 +234,8 @@ def test_a_question_that_the_former_model_left_is_answered_by_the_new_one(
         embedder = Embedder(Settings())
         embedder.model = tiny
 
-        embedder.answer(connection)
+        while embedder.answer(connection):
+            pass
 
         answered = connection.execute("SELECT answered FROM embedding_answer(%s)", waiting)
         assert answered.fetchone() == (True,)
