@@ -14,9 +14,9 @@ from torch import Tensor
 
 from workers.model import Model
 
-BATCH_SIZE = 16
-# One batch is being embedded while the next ones fill; more would only take memory.
-PICTURES_AHEAD = 3 * BATCH_SIZE
+BATCH_SIZE = 24
+# One batch is being embedded while the next one fills; more would only take memory.
+PICTURES_AHEAD = 2 * BATCH_SIZE
 FILL_UP_S = 0.25
 """How long an idle model waits for others to fill the last batch of a video that is decoded."""
 

@@ -16,12 +16,13 @@ import torch
 from numpy.typing import NDArray
 from open_clip.model import get_input_dtype
 from open_clip.pretrained import get_pretrained_cfg, is_pretrained_cfg
-from open_clip.transform import PreprocessCfg, image_transform_v2, merge_preprocess_dict
+from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 from PIL import Image
 from safetensors import SafetensorError
 
 from app.errors import ModelUnavailableError
 from workers import weights
+from workers.preprocessing import preprocessing
 from workers.text_tower import encode_tokens
 from workers.tiny import language
 
@@ -76,9 +77,7 @@ class Model:
         self.device = device
         self._clip = clip.eval()
         self._tokenizer = tokenizer
-        self._preprocess = image_transform_v2(
-            PreprocessCfg(**clip.visual.preprocess_cfg), is_train=False
-        )
+        self._preprocess = preprocessing(PreprocessCfg(**clip.visual.preprocess_cfg))
         self.dim = self.encode_texts([""]).shape[1]
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -369,18 +369,18 @@ def long_clip(tmp_path: Path) -> Path:
 def crash_once(
     tiny: Model, decoder: Decoder, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], None]:
-    """Has the decoder crash when the first frames of it are embedded."""
-    encode_prepared = tiny.encode_prepared
+    """Has the decoder crash when the first frame of it has come."""
+    prepare = tiny.prepare
     crashed: list[int] = []
 
-    def encode_and_crash(pictures: Sequence[Tensor]) -> NDArray[np.float32]:
+    def prepare_and_crash(image: Image.Image) -> Tensor:
         if not crashed:
             assert decoder.pid is not None
             crashed.append(decoder.pid)
             os.kill(decoder.pid, signal.SIGSEGV)
-        return encode_prepared(pictures)
+        return prepare(image)
 
-    return lambda: monkeypatch.setattr(tiny, "encode_prepared", encode_and_crash)
+    return lambda: monkeypatch.setattr(tiny, "prepare", prepare_and_crash)
 
 
 def test_a_crash_that_an_earlier_file_may_have_caused_loses_and_doubles_nothing(

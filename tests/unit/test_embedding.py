@@ -77,7 +77,8 @@ def test_videos_share_batches(at_work: Embedding, model: Grey) -> None:
             one.add(n, shade(1))
             other.add(n, shade(2))
 
-    assert [sorted(batch) for batch in model.batches] == [[1] * 8 + [2] * 8]
+    half = BATCH_SIZE // 2
+    assert [sorted(batch) for batch in model.batches] == [[1] * half + [2] * half]
 
 
 def test_a_video_that_is_done_does_not_wait_for_long_for_others(
