@@ -13,7 +13,7 @@ from sqlalchemy import Engine, TextClause, text
 
 from bench.clips import Clip
 from bench.homes import new_library
-from bench.ingest import given
+from bench.ingest import given, parser_of
 from bench.measuring import Clock, Counts, Run, run
 from bench.pipelines import index
 from bench.random_weights import Weighted
@@ -95,7 +95,7 @@ def report(
 
 def main() -> None:
     """Print the table."""
-    found, weighted = given("Hours of video an hour, and their disk.")
+    found, weighted = given(parser_of("Hours of video an hour, and their disk.").parse_args())
     report(found, weighted, devices(), show)
 
 

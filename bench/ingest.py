@@ -5,88 +5,165 @@ time of decoding alone, of detection alone and of the model alone on as many pic
 """
 
 import os
-from argparse import ArgumentParser
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 from bench import pipelines
 from bench.clips import CLIPS, Clip, clips
 from bench.machine import header
-from bench.measuring import Run, run
+from bench.measuring import Pipeline, Run, run
 from bench.random_weights import Weighted
 from bench.ratios import Ratio, write_ratios
 from bench.tables import show
 from workers.model import DEFAULT, ModelId
 
 HOME = Path("var/bench-ingest")
-EVERY_S = 1
+EVERY = "every:1s"
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What nobody can do without, each part by itself."""
+class Round:
+    """Each pipeline run once, in this order."""
 
     decoding: Run
     detection: Run
-    model: Run
+    pyscenedetect: Run
+    scenes: Run
+    model_of_scenes: Run
+    seeking: Run
+    every: Run
+    model_of_every: Run
+    by_second: Run
+    key_decoding: Run
+    key_detection: Run
+    keys: Run
+    model_of_keys: Run
 
-    def ideal_s(self) -> float:
-        """How long it would take if all cores did nothing else, all the time."""
-        detection_cpu_s = self.detection.counts.detection_cpu_s
-        return (self.decoding.cpu_s + detection_cpu_s + self.model.cpu_s) / (os.cpu_count() or 1)
+    def ratios(self) -> list[Ratio]:
+        """The figures that are held against limits."""
+        scenes_ideal_s = _ideal_s(self.decoding, self.detection, self.model_of_scenes)
+        every_ideal_s = _ideal_s(self.decoding, self.detection, self.model_of_every)
+        keys_ideal_s = _ideal_s(self.key_decoding, self.key_detection, self.model_of_keys)
+        return [
+            Ratio("scenes:3: share of its ideal", scenes_ideal_s / self.scenes.seconds, 0.85),
+            Ratio(f"{EVERY}: share of its ideal", every_ideal_s / self.every.seconds, 0.85),
+            Ratio("keyframes: share of its ideal", keys_ideal_s / self.keys.seconds, 0.7),
+            Ratio(
+                "scenes:3 against PySceneDetect alone",
+                self.pyscenedetect.seconds / self.scenes.seconds,
+                1.0,
+            ),
+            _times_as_quick("detect, seek, one by one", self.seeking, self.scenes, 2.5),
+            _times_as_quick("seek to each second", self.by_second, self.every, 4.5),
+        ]
+
+
+_NAMES = {
+    "decoding": "decode alone",
+    "detection": "decode and detect, our way",
+    "pyscenedetect": "PySceneDetect alone",
+    "scenes": "SceneQL, scenes:3",
+    "model_of_scenes": "the model alone, on as many pictures",
+    "seeking": "tutorial: detect, seek, one by one",
+    "every": f"SceneQL, {EVERY}",
+    "model_of_every": "the model alone, on as many pictures",
+    "by_second": "tutorial: seek to each second, one by one",
+    "key_decoding": "decode key frames alone",
+    "key_detection": "decode key frames and detect, our way",
+    "keys": "SceneQL, keyframes",
+    "model_of_keys": "the model alone, on as many pictures",
+}
 
 
 def report(
     found: list[Clip],
     weighted: Weighted,
     write: Callable[[str], None],
+    *,
     run: Callable[..., Run] = run,
+    rounds: int = 1,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> list[Ratio]:
     """Run all pipelines over the clips, one after the other, and write the two tables.
 
-    `run` runs one, by default in a process of its own.
+    A machine that others share is quicker at one time than at another. Of several rounds the table
+    has the run of each pipeline that was neither quicker nor slower than most, and a figure that is
+    held against a limit is the median of those of each round.
+
+    Args:
+        found: The clips.
+        weighted: The model.
+        write: Gets each line of the tables.
+        run: Runs a pipeline, by default in a process of its own.
+        rounds: How often all of them are run; an odd number.
+        tell: Told what is run now.
     """
-    table = _Table(sum(clip.duration_s for clip in found), write)
     # Made before anything is measured, where they are not there.
     weighted.load()
-    decoding = table.row("decode alone", run(pipelines.decode, found, False))
-    detection = run(pipelines.decode_and_detect, found, False)
-    table.row("decode and detect, our way", detection)
-    theirs = table.row("PySceneDetect alone", run(pipelines.pyscenedetect, found))
-    scenes = table.row("SceneQL, scenes:3", run(pipelines.sceneql, found, "scenes:3", weighted))
-    of_scenes = run(pipelines.embed, scenes.counts.images, weighted)
-    table.row("the model alone, on as many pictures", of_scenes)
-    seeking = run(pipelines.detect_then_seek, found, weighted)
-    table.row("tutorial: detect, seek, one by one", seeking)
-    every = run(pipelines.sceneql, found, f"every:{EVERY_S}s", weighted)
-    table.row(f"SceneQL, every:{EVERY_S}s", every)
-    of_every = run(pipelines.embed, every.counts.images, weighted)
-    table.row("the model alone, on as many pictures", of_every)
-    by_second = run(pipelines.seek_every_second, found, weighted)
-    table.row("tutorial: seek to each second, one by one", by_second)
-    key_decoding = table.row("decode key frames alone", run(pipelines.decode, found, True))
-    key_detection = run(pipelines.decode_and_detect, found, True)
-    table.row("decode key frames and detect, our way", key_detection)
-    keys = table.row("SceneQL, keyframes", run(pipelines.sceneql, found, "keyframes", weighted))
-    of_keys = run(pipelines.embed, keys.counts.images, weighted)
-    table.row("the model alone, on as many pictures", of_keys)
-
-    ratios = [
-        _share_of_ideal("scenes:3", Parts(decoding, detection, of_scenes), scenes, 0.85),
-        _share_of_ideal(f"every:{EVERY_S}s", Parts(decoding, detection, of_every), every, 0.85),
-        _share_of_ideal("keyframes", Parts(key_decoding, key_detection, of_keys), keys, 0.7),
-        Ratio("scenes:3 against PySceneDetect alone", theirs.seconds / scenes.seconds, 1.0),
-        _times_as_quick("detect, seek, one by one", seeking, scenes, 2.5),
-        _times_as_quick("seek to each second", by_second, every, 4.5),
+    done = [
+        _round(found, weighted, run, partial(_tell_of_round, tell, f"{nth} of {rounds}"))
+        for nth in range(1, rounds + 1)
     ]
+    media_s = sum(clip.duration_s for clip in found)
+    write(
+        "| pipeline | seconds | x real time | core-seconds | frames/s | pictures | pictures/s "
+        "| first video, s | peak memory, MB |\n"
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    )
+    for pipeline, name in _NAMES.items():
+        runs = sorted((getattr(one, pipeline) for one in done), key=lambda one: one.seconds)
+        write(_row(name, runs[len(runs) // 2], media_s))
+    ratios = [_usual(of_a_kind) for of_a_kind in zip(*(one.ratios() for one in done), strict=True)]
     write_ratios(ratios, write)
     return ratios
 
 
-def _share_of_ideal(what: str, parts: Parts, whole: Run, at_least: float) -> Ratio:
-    ideal_s = parts.ideal_s()
-    return Ratio(f"{what}: share of its ideal, {ideal_s:.1f} s", ideal_s / whole.seconds, at_least)
+def _tell_of_round(tell: Callable[[str], None], which: str, what: str) -> None:
+    tell(f"round {which}: {what}")
+
+
+def _round(
+    found: list[Clip], weighted: Weighted, run: Callable[..., Run], tell: Callable[[str], None]
+) -> Round:
+    def one(name: str, pipeline: Pipeline, *arguments: object) -> Run:
+        tell(_NAMES[name])
+        return run(pipeline, *arguments)
+
+    return Round(
+        decoding=one("decoding", pipelines.decode, found, False),
+        detection=one("detection", pipelines.decode_and_detect, found, False),
+        pyscenedetect=one("pyscenedetect", pipelines.pyscenedetect, found),
+        scenes=(scenes := one("scenes", pipelines.sceneql, found, "scenes:3", weighted)),
+        model_of_scenes=one("model_of_scenes", pipelines.embed, scenes.counts.images, weighted),
+        seeking=one("seeking", pipelines.detect_then_seek, found, weighted),
+        every=(every := one("every", pipelines.sceneql, found, EVERY, weighted)),
+        model_of_every=one("model_of_every", pipelines.embed, every.counts.images, weighted),
+        by_second=one("by_second", pipelines.seek_every_second, found, weighted),
+        key_decoding=one("key_decoding", pipelines.decode, found, True),
+        key_detection=one("key_detection", pipelines.decode_and_detect, found, True),
+        keys=(keys := one("keys", pipelines.sceneql, found, "keyframes", weighted)),
+        model_of_keys=one("model_of_keys", pipelines.embed, keys.counts.images, weighted),
+    )
+
+
+def _usual(rounds: Sequence[Ratio]) -> Ratio:
+    """The ratio of all rounds, with the least and the largest where there are several."""
+    values = [one.value for one in rounds]
+    what = rounds[0].what
+    if len(rounds) > 1:
+        what += f" ({min(values):.2f} to {max(values):.2f})"
+    return replace(rounds[0], what=what, value=median(values))
+
+
+def _ideal_s(decoding: Run, detection: Run, model: Run) -> float:
+    """How long it would take if all cores did nothing but what nobody can do without."""
+    cpu_s = decoding.cpu_s + detection.counts.detection_cpu_s + model.cpu_s
+    return cpu_s / (os.cpu_count() or 1)
 
 
 def _times_as_quick(what: str, tutorial: Run, ours: Run, at_least: float) -> Ratio:
@@ -99,40 +176,33 @@ def _times_as_quick(what: str, tutorial: Run, ours: Run, at_least: float) -> Rat
     )
 
 
-class _Table:
-    def __init__(self, media_s: float, write: Callable[[str], None]) -> None:
-        self._media_s = media_s
-        self._write = write
-        write(
-            "| pipeline | seconds | x real time | core-seconds | frames/s | pictures | pictures/s "
-            "| first video, s | peak memory, MB |\n"
-            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
-        )
-
-    def row(self, name: str, measured: Run) -> Run:
-        counts = measured.counts
-        real_time = "" if counts.images and not counts.first_s else self._media_s / measured.seconds
-        cells = [
-            f"{measured.seconds:.1f}",
-            f"{real_time:.1f}" if real_time else "",
-            f"{measured.cpu_s:.1f}",
-            f"{counts.frames / measured.seconds:.0f}" if counts.frames else "",
-            str(counts.images or ""),
-            f"{counts.images / measured.seconds:.1f}" if counts.images else "",
-            f"{counts.first_s:.1f}" if counts.first_s else "",
-            f"{measured.peak_mb:.0f}",
-        ]
-        self._write(f"| {name} | {' | '.join(cells)} |")
-        return measured
+def _row(name: str, measured: Run, media_s: float) -> str:
+    counts = measured.counts
+    real_time = "" if counts.images and not counts.first_s else media_s / measured.seconds
+    cells = [
+        f"{measured.seconds:.1f}",
+        f"{real_time:.1f}" if real_time else "",
+        f"{measured.cpu_s:.1f}",
+        f"{counts.frames / measured.seconds:.0f}" if counts.frames else "",
+        str(counts.images or ""),
+        f"{counts.images / measured.seconds:.1f}" if counts.images else "",
+        f"{counts.first_s:.1f}" if counts.first_s else "",
+        f"{measured.peak_mb:.0f}",
+    ]
+    return f"| {name} | {' | '.join(cells)} |"
 
 
-def given(description: str) -> tuple[list[Clip], Weighted]:
-    """The clips and the model that the command line names, after printing what they are."""
+def parser_of(description: str) -> ArgumentParser:
+    """The options that all have in common who index clips."""
     parser = ArgumentParser(description=description, parents=[CLIPS])
     parser.add_argument("--clips", type=int, help="so many of them; default: all")
     parser.add_argument("--model", default=str(DEFAULT), help=f"default: {DEFAULT}")
     parser.add_argument("--home", type=Path, default=HOME)
-    named = parser.parse_args()
+    return parser
+
+
+def given(named: Namespace) -> tuple[list[Clip], Weighted]:
+    """The clips and the model that the command line names, after printing what they are."""
     found = clips(named.media, named.home, named.clips)
     weighted = Weighted(ModelId.parse(named.model), named.home / "models")
     media_s = sum(clip.duration_s for clip in found)
@@ -142,8 +212,11 @@ def given(description: str) -> tuple[list[Clip], Weighted]:
 
 def main() -> None:
     """Print the tables."""
-    found, weighted = given("How quick the ingest is.")
-    report(found, weighted, show)
+    parser = parser_of("How quick the ingest is.")
+    parser.add_argument("--rounds", type=int, default=1, help="run all so often; default: 1")
+    named = parser.parse_args()
+    found, weighted = given(named)
+    report(found, weighted, show, rounds=named.rounds, tell=lambda now: print(now, file=sys.stderr))
 
 
 if __name__ == "__main__":

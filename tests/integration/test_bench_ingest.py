@@ -23,9 +23,12 @@ def run_here(pipeline: Any, *arguments: Any) -> Run:
 
 def test_all_is_measured(tmp_path: Path) -> None:
     rows: list[str] = []
+    told: list[str] = []
 
     found = clips(None, tmp_path, most=2)
-    ratios = ingest.report(found, Weighted(TINY, tmp_path), rows.append, run_here)
+    ratios = ingest.report(
+        found, Weighted(TINY, tmp_path), rows.append, run=run_here, tell=told.append
+    )
 
     assert len(found) == 2
     assert [row.split(" | ")[0] for row in rows if row.startswith("| SceneQL")] == [
@@ -35,6 +38,30 @@ def test_all_is_measured(tmp_path: Path) -> None:
     ]
     assert len(ratios) == 6
     assert all(ratio.value > 0 for ratio in ratios)
+    assert told[0] == "round 1 of 1: decode alone"
+    assert len(told) == 13
+
+
+def test_of_several_rounds_what_is_usual_is_reported(tmp_path: Path) -> None:
+    rows: list[str] = []
+    # Seconds of the whole round: a slow one, a quick one, and one between them.
+    pipelines_each = 13
+    seconds = iter([s for s in (8.0, 2.0, 4.0) for _ in range(pipelines_each)])
+
+    def pretend(*_: Any) -> Run:
+        # Whatever is run takes as long, but for the time of its processor.
+        return Run(next(seconds), 4.0, 1.0, Counts(images=1, first_s=1.0))
+
+    ratios = ingest.report([], Weighted(TINY, tmp_path), rows.append, run=pretend, rounds=3)
+
+    cores = os.cpu_count() or 1
+    [decoding] = [row for row in rows if row.startswith("| decode alone |")]
+    assert decoding.startswith("| decode alone | 4.0 |")
+    ideal_s = (4.0 + 0.0 + 4.0) / cores
+    assert ratios[0].value == pytest.approx(ideal_s / 4.0)
+    assert ratios[0].what == (
+        f"scenes:3: share of its ideal ({ideal_s / 8:.2f} to {ideal_s / 2:.2f})"
+    )
 
 
 def take_memory(clock: Clock, megabytes: int) -> Counts:
