@@ -19,6 +19,7 @@ QUICK = {
     "copies": "--seconds 2",
     "cost": "--clips 2 --model tiny --home {home}",
     "cutoffs": "",
+    "ef_search": "--frames 5000 --questions 3 --home {home}",
     "filters": "--frames 5000 --questions 3 --home {home}",
     "growth": "--sizes 5000 --questions 5 --home {home}",
     "http": "--frames 5000 --questions 20 --clients 4 --home {home}",

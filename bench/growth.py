@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import psutil
 import psycopg
 from numpy.typing import NDArray
 from pgvector import HalfVector
@@ -22,7 +21,8 @@ from sqlalchemy import Engine
 
 from app.db import address_of
 from app.model_catalog import searched_model
-from app.vector_index import Kind, VectorIndex, build, fit, vector_indexes
+from app.vector_index import Kind, VectorIndex, vector_indexes
+from bench.building import built
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, grow, stored_videos
 from bench.exact import K, nearest, right_hits, similarities
 from bench.homes import open_database
@@ -77,9 +77,9 @@ def report(
         if kept is None:
             grow(engine, draw(size))
         # The index that every other benchmark expects comes last.
-        built = [Kind.BINARY, Kind.HALFVEC] if size <= halfvec_up_to else [Kind.BINARY]
-        for kind in [kept.kind] if kept else built:
-            index, build_s = (kept, None) if kept else _built(engine, kind)
+        kinds = [Kind.BINARY, Kind.HALFVEC] if size <= halfvec_up_to else [Kind.BINARY]
+        for kind in [kept.kind] if kept else kinds:
+            index, build_s = (kept, None) if kept else built(engine, kind)
             rows.append(_measure(engine, size, index, build_s, others, asked, tenths[size]))
             write(_line(rows[-1]))
     largest = rows[-1].figures["nearest_frames"]
@@ -120,18 +120,6 @@ def _index_of(engine: Engine, sizes: Sequence[int]) -> VectorIndex:
     if list(sizes) != [frames]:
         raise SystemExit(f"there are {frames} frames: give --sizes {frames}, or leave --keep out")
     return whole[0]
-
-
-def _built(engine: Engine, kind: Kind) -> tuple[VectorIndex, float]:
-    """An index of this kind, and the seconds that it took to build."""
-    with engine.connect() as connection:
-        model = searched_model(connection)
-        assert model is not None
-        graph_bytes = fit(connection, model, kind).graph_bytes
-    memory_mb = min(graph_bytes // 2**20 + 64, psutil.virtual_memory().total // 2**21)
-    started = time.perf_counter()
-    index = build(engine, model, kind, memory_mb=memory_mb)
-    return index, time.perf_counter() - started
 
 
 def _measure(

@@ -106,11 +106,9 @@ def _prepare(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _transcode(settings: Settings, arguments: argparse.Namespace) -> None:
-    from workers.limits import limit_memory
     from workers.transcode import FRAGMENTED, STANDARD_OUTPUT, transcode
 
-    lower_priority(min(settings.niceness, MOST_NICENESS_OF_CONVERSIONS))
-    limit_memory(settings.decode_memory_mb)
+    _limit_conversion(settings)
     transcode(
         arguments.file.absolute(),
         STANDARD_OUTPUT,
@@ -121,10 +119,9 @@ def _transcode(settings: Settings, arguments: argparse.Namespace) -> None:
 
 def _cut(settings: Settings, arguments: argparse.Namespace) -> None:
     from workers.cut import cut
-    from workers.limits import limit_files, limit_memory
+    from workers.limits import limit_files
 
-    lower_priority(min(settings.niceness, MOST_NICENESS_OF_CONVERSIONS))
-    limit_memory(settings.decode_memory_mb)
+    _limit_conversion(settings)
     if arguments.max_mb is not None:
         limit_files(arguments.max_mb)
     cut(
@@ -133,6 +130,14 @@ def _cut(settings: Settings, arguments: argparse.Namespace) -> None:
         start_s=arguments.start_s,
         end_s=arguments.end_s,
     )
+
+
+def _limit_conversion(settings: Settings) -> None:
+    """Has this process step back, as far as one may that somebody waits for, and limits it."""
+    from workers.limits import limit_memory
+
+    lower_priority(min(settings.niceness, MOST_NICENESS_OF_CONVERSIONS))
+    limit_memory(settings.decode_memory_mb)
 
 
 def _demo(_settings: Settings, arguments: argparse.Namespace) -> None:

@@ -4,17 +4,18 @@ import time
 from collections import defaultdict, deque
 from threading import Lock
 
+WINDOW_S = 60.0
+
 
 class MovingWindow:
-    """Lets each client do something a number of times within any `window_s` seconds.
+    """Lets each client do something a number of times within any `WINDOW_S`.
 
     Counted in memory and forgotten when it no longer matters. The limits library does the same, but
     starts a thread for each count, for which a question waits 4 ms where the processor is busy.
     """
 
-    def __init__(self, most: int, window_s: float = 60) -> None:
+    def __init__(self, most: int) -> None:
         self.most = most
-        self.window_s = window_s
         self._times: defaultdict[str, deque[float]] = defaultdict(deque)
         self._swept_at = time.monotonic()
         self._lock = Lock()
@@ -23,13 +24,13 @@ class MovingWindow:
         """Seconds until the client may do it again; 0: now, which is then counted if told so."""
         with self._lock:
             now = time.monotonic()
-            if now - self._swept_at >= self.window_s:
+            if now - self._swept_at >= WINDOW_S:
                 self._sweep(now)
             times = self._times[client]
-            while times and times[0] <= now - self.window_s:
+            while times and times[0] <= now - WINDOW_S:
                 times.popleft()
             if len(times) >= self.most:
-                return times[0] + self.window_s - now
+                return times[0] + WINDOW_S - now
             if count:
                 times.append(now)
             return 0.0
@@ -39,7 +40,7 @@ class MovingWindow:
         gone = [
             client
             for client, times in self._times.items()
-            if not times or times[-1] <= now - self.window_s
+            if not times or times[-1] <= now - WINDOW_S
         ]
         for client in gone:
             del self._times[client]

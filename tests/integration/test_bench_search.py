@@ -3,7 +3,6 @@
 import pytest
 from sqlalchemy import Engine
 
-from app.db import address_of
 from bench.drawn import FRAMES_PER_VIDEO, draw, store
 from bench.engines import Numpy, installed
 from bench.search import QUERIES, report
@@ -14,7 +13,7 @@ def test_every_engine_finds_the_nearest(engine: Engine) -> None:
     store(engine, drawn)
     rows: list[str] = []
 
-    found = report(address_of(engine), drawn, 10, rows.append)
+    found = report(engine, drawn, 10, rows.append)
 
     assert list(found)[: len(QUERIES) + 1] == [*QUERIES, Numpy.name]
     assert len(found) == len(QUERIES) + len(installed())

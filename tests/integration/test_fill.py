@@ -18,16 +18,13 @@ from app.config import Settings
 from app.errors import BadRequestError
 from app.model_catalog import ModelRow, count_lacking, fill_lock, find_model, list_models
 from app.queue import FILL_PRIORITY, enqueue_fill
-from app.sampling import Sampling
 from tests.command import sceneql
 from tests.filling import add_active_model
+from tests.ingesting import ingester_of
 from tests.media import shot, write_clip
 from workers.background_fill import BackgroundFill
 from workers.decoder import Decoder
-from workers.decoders import Decoders
-from workers.embedding import Embedding
 from workers.fill import Filler
-from workers.ingest import Ingester
 from workers.library import find_media
 from workers.model import TINY, Model, load
 from workers.model_check import check
@@ -68,14 +65,13 @@ class Library:
         self.decoder, self.folder = decoder, folder
 
     def index(self, path: Path, sampling: str = "scenes:3") -> Path:
-        spool = self.folder / "spool"
-        ingester = Ingester(
+        ingester = ingester_of(
             self.engine,
-            Embedding(self.model),
-            self.live_id,
-            spool,
-            Decoders([self.decoder]),
-            Sampling.parse(sampling),
+            self.model,
+            self.decoder,
+            self.folder / "spool",
+            sampling=sampling,
+            model_id=self.live_id,
         )
         outcome = ingester.ingest(path)
         assert outcome.state == "indexed", outcome
@@ -393,14 +389,7 @@ def test_hard_media_yield_the_very_same_frames_again(
     decoder: Decoder,
     tmp_path: Path,
 ) -> None:
-    ingester = Ingester(
-        engine,
-        Embedding(tiny),
-        live_id,
-        tmp_path / "spool",
-        Decoders([decoder]),
-        Sampling.parse("scenes:2"),
-    )
+    ingester = ingester_of(engine, tiny, decoder, tmp_path / "spool", model_id=live_id)
     # The hard thing about a large file is in small ones as well.
     small = [path for path in find_media([Path(str(EDGE))]).files if path.stat().st_size < 300_000]
     indexed = sum(ingester.ingest(path).state == "indexed" for path in small)

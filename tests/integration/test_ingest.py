@@ -22,16 +22,14 @@ from torch import Tensor
 from app.catalog import TINY_MODEL, list_videos
 from app.config import get_settings
 from app.errors import ModelUnavailableError
-from app.sampling import Sampling
 from tests.filling import add_active_model
+from tests.ingesting import ingester_of
 from tests.media import shot, write_clip
 from workers import store
 from workers.attempts import begin_attempt
 from workers.decoder import Decoder
-from workers.decoders import Decoders
-from workers.embedding import Embedding
-from workers.index_model import claim, load_for_ingest
-from workers.ingest import Ingester, Outcome
+from workers.index_model import load_for_ingest
+from workers.ingest import Outcome
 from workers.library import file_state
 from workers.links import Hashes
 from workers.model import TINY, Model, load
@@ -52,15 +50,7 @@ Ingest = Callable[[Path], Outcome]
 @pytest.fixture
 def ingest(engine: Engine, tiny: Model, decoder: Decoder, tmp_path: Path) -> Ingest:
     """Indexes one file into the test's database."""
-    ingester = Ingester(
-        engine,
-        Embedding(tiny),
-        claim(engine, tiny),
-        tmp_path / "spool",
-        Decoders([decoder]),
-        Sampling.parse("scenes:2"),
-    )
-    return ingester.ingest
+    return ingester_of(engine, tiny, decoder, tmp_path / "spool").ingest
 
 
 @pytest.fixture

@@ -16,18 +16,15 @@ from app.asking import Question
 from app.config import Settings, get_settings
 from app.db import address_of
 from app.model_catalog import list_models
-from app.sampling import Sampling
 from app.search import Answer, search
 from tests.cached_model import SMALL, SMALL_DIM, cache_random_weights
 from tests.command import sceneql
 from tests.conftest import wait_for_embedder
 from tests.filling import add_active_model
+from tests.ingesting import ingester_of
 from tests.media import shot, write_clip
 from workers.decoder import Decoder
-from workers.decoders import Decoders
-from workers.embedding import Embedding
 from workers.index_model import load_for_ingest
-from workers.ingest import Ingester
 from workers.model import TINY, load
 
 QUESTION = "a red circle"
@@ -64,13 +61,13 @@ def _library(
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     get_settings.cache_clear()
     tiny = load(TINY, weights_dir)
-    ingester = Ingester(
+    ingester = ingester_of(
         engine,
-        Embedding(tiny),
-        add_active_model(engine, TINY.name, tiny.dim, TINY.pretrained),
+        tiny,
+        decoder,
         settings_of_test.spool_dir,
-        Decoders([decoder]),
-        Sampling.parse("scenes:3"),
+        sampling="scenes:3",
+        model_id=add_active_model(engine, TINY.name, tiny.dim, TINY.pretrained),
     )
     for clip in sorted(clips.iterdir()):
         assert ingester.ingest(clip).state == "indexed"

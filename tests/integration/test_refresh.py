@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from app.sampling import Sampling
+from tests.ingesting import ingester_of
 from tests.media import shot, write_clip
 from workers.decoder import Decoder
 from workers.decoders import Decoders
-from workers.embedding import Embedding
-from workers.index_model import claim
-from workers.ingest import Ingester, Outcome
+from workers.ingest import Outcome
 from workers.model import TINY, Model, load
 from workers.refresh import refresh_details
 from workers.sidecars import sidecar_state
@@ -33,14 +31,7 @@ Ingest = Callable[[Path], Outcome]
 @pytest.fixture
 def ingest(engine: Engine, tiny: Model, decoder: Decoder, tmp_path: Path) -> Ingest:
     """Indexes one file into the test's database."""
-    return Ingester(
-        engine,
-        Embedding(tiny),
-        claim(engine, tiny),
-        tmp_path / "spool",
-        Decoders([decoder]),
-        Sampling.parse("scenes:2"),
-    ).ingest
+    return ingester_of(engine, tiny, decoder, tmp_path / "spool").ingest
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from PIL import Image
 from sqlalchemy import Engine
 
 from app.config import Settings
-from app.sampling import Sampling
 from app.sources import Rules, add_source, find_source
+from tests.ingesting import ingester_of
 from tests.reliability.faults import (
     Watch,
     count,
@@ -20,10 +20,6 @@ from tests.reliability.faults import (
     worker,
 )
 from workers.decoder import Decoder
-from workers.decoders import Decoders
-from workers.embedding import Embedding
-from workers.index_model import claim
-from workers.ingest import Ingester
 from workers.model import TINY, load
 from workers.scan import scan
 
@@ -52,14 +48,7 @@ def test_moved_files_are_found_again_without_being_indexed_anew(
     root = tmp_path / "videos"
     files = add_gifs(root, number)
     model = load(TINY, Path("unused"))
-    ingester = Ingester(
-        engine,
-        Embedding(model),
-        claim(engine, model),
-        settings_of_test.spool_dir,
-        Decoders([decoder]),
-        Sampling.parse("scenes:3"),
-    )
+    ingester = ingester_of(engine, model, decoder, settings_of_test.spool_dir, sampling="scenes:3")
     for file in files:
         assert ingester.ingest(file).state == "indexed"
     add_source(engine, root, Rules())

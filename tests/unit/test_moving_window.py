@@ -19,7 +19,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 def test_one_more_is_let_in_when_the_first_is_a_window_old(
     set_clock: Callable[[float], None],
 ) -> None:
-    window = MovingWindow(most=2, window_s=60)
+    window = MovingWindow(most=2)
     assert window.wait_s("a", count=True) == 0
     set_clock(50)
     assert window.wait_s("a", count=True) == 0
@@ -31,7 +31,7 @@ def test_one_more_is_let_in_when_the_first_is_a_window_old(
 
 
 def test_what_is_only_asked_or_refused_is_not_counted(set_clock: Callable[[float], None]) -> None:
-    window = MovingWindow(most=1, window_s=60)
+    window = MovingWindow(most=1)
 
     assert [window.wait_s("a", count=False) for _ in range(3)] == [0, 0, 0]
     assert window.wait_s("a", count=True) == 0
@@ -41,7 +41,7 @@ def test_what_is_only_asked_or_refused_is_not_counted(set_clock: Callable[[float
 
 
 def test_who_has_left_is_forgotten(set_clock: Callable[[float], None]) -> None:
-    window = MovingWindow(most=5, window_s=60)
+    window = MovingWindow(most=5)
     for number in range(1000):
         window.wait_s(f"gone {number}", count=number % 2 == 0)
 

@@ -1,0 +1,100 @@
+"""Search effort: `python -m bench.ef_search` prints what the index finds and takes, by ef_search.
+
+The index is asked by plain SQL, its scan in relaxed order, as rankings ask it. A hit is right if it
+is as near as the last of the exact ones. The library is kept under --home and used again.
+"""
+
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from pgvector import HalfVector
+from pgvector.psycopg import register_vector
+
+from app.db import address_of
+from bench.drawn import Drawn, open_library
+from bench.exact import right_hits, similarities
+from bench.homes import LIBRARY, home_of
+from bench.machine import header
+from bench.tables import Figures, Times, show
+
+EFFORTS = (200, 300, 400, 600, 1000)
+ASKED_FOR = (10, 80, 400)
+"""What recalls are mostly told of, and what a page of twenty scenes asks for and a long list."""
+
+_QUERY = (
+    "SELECT 1 - ((embedding::halfvec(512)) <=> %(vector)s) FROM frame_embeddings "
+    "WHERE model_id = 1 ORDER BY (embedding::halfvec(512)) <=> %(vector)s LIMIT %(n)s"
+)
+
+
+def report(
+    connection: psycopg.Connection,
+    drawn: Drawn,
+    questions: NDArray[np.float32],
+    write: Callable[[str], None],
+) -> dict[tuple[int, int], Figures]:
+    """Ask all questions with each effort, and write a row for each.
+
+    Returns what was found by effort and by how many rows were asked for.
+    """
+    register_vector(connection)
+    connection.execute("SET hnsw.iterative_scan = relaxed_order")
+    # A plan without the index measures all vectors, and finds them all.
+    connection.execute("SET enable_seqscan = off")
+    furthest = _exact_furthest(drawn, questions)
+    write(
+        "| ef_search | " + " | ".join(f"nearest {n} | p50, ms | p99, ms" for n in ASKED_FOR) + " |"
+    )
+    write("| ---: |" + " ---: | ---: | ---: |" * len(ASKED_FOR))
+    found = {}
+    for effort in EFFORTS:
+        connection.execute(f"SET hnsw.ef_search = {effort}")
+        for n in ASKED_FOR:
+            # Once to warm up.
+            _ask(connection, questions, n, furthest[n])
+            found[effort, n] = _ask(connection, questions, n, furthest[n])
+        cells = [f"{found[effort, n].recall:.3f} | {found[effort, n].times}" for n in ASKED_FOR]
+        write(f"| {effort} | {' | '.join(cells)} |")
+    return found
+
+
+def _exact_furthest(drawn: Drawn, questions: NDArray[np.float32]) -> dict[int, Sequence[float]]:
+    """For each number of rows the similarity of the last exact one, for each question."""
+    everything = np.hstack(list(similarities(questions, drawn.vectors())))
+    return {n: np.partition(everything, -n)[:, -n].tolist() for n in ASKED_FOR}
+
+
+def _ask(
+    connection: psycopg.Connection,
+    questions: NDArray[np.float32],
+    n: int,
+    furthest: Sequence[float],
+) -> Figures:
+    """Put the questions one after the other; a hit is right if it is as near as the furthest."""
+    right, seconds = 0, []
+    for vector, last in zip(questions, furthest, strict=True):
+        parameters = {"vector": HalfVector(vector), "n": n}
+        started = time.perf_counter()
+        rows = connection.execute(_QUERY, parameters).fetchall()
+        seconds.append(time.perf_counter() - started)
+        right += right_hits(rows, last)
+    return Figures(right / (n * len(questions)), Times.of(seconds))
+
+
+def main() -> None:
+    """Print the table for a library of some size."""
+    parser = ArgumentParser(description="What the index finds, by ef_search.", parents=[LIBRARY])
+    parser.add_argument("--questions", type=int, default=60)
+    given = parser.parse_args()
+    engine, drawn = open_library(given.frames, home_of(given))
+    show(f"{header(engine)}\n\n{given.frames:,} vectors, {given.questions} questions\n")
+    with psycopg.connect(address_of(engine), autocommit=True) as connection:
+        report(connection, drawn, drawn.questions(given.questions), show)
+
+
+if __name__ == "__main__":
+    main()
