@@ -1,9 +1,6 @@
 """The benchmark of the ingest, at a size of seconds: all is measured, and held to its limit."""
 
 import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +8,7 @@ import pytest
 
 from bench import ingest
 from bench.clips import clips
-from bench.measuring import Clock, Counts, Run, run
+from bench.measuring import Clock, Counts, Run
 from bench.random_weights import Weighted
 from workers.model import TINY
 
@@ -62,41 +59,3 @@ def test_of_several_rounds_what_is_usual_is_reported(tmp_path: Path) -> None:
     assert ratios[0].what == (
         f"scenes:3: share of its ideal ({ideal_s / 8:.2f} to {ideal_s / 2:.2f})"
     )
-
-
-def take_memory(clock: Clock, megabytes: int) -> Counts:
-    with clock:
-        held = os.urandom(megabytes * 2**20)
-        end = os.times().elapsed + 3
-        while os.times().elapsed < end:
-            sum(range(1000))
-    return Counts(images=len(held) // 2**20)
-
-
-def test_a_pipeline_is_measured_in_a_process_of_its_own() -> None:
-    small = run(take_memory, 1)
-    large = run(take_memory, 200)
-
-    assert large.counts.images == 200
-    assert 1 <= large.seconds < 60
-    assert 0 < large.cpu_s <= 2 * large.seconds
-    assert large.peak_mb - small.peak_mb > 150
-
-
-def have_a_child_work(clock: Clock) -> Counts:
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as child:
-        time.sleep(2)
-        with clock:
-            time.sleep(2)
-            first_s = clock.so_far_s()
-        time.sleep(2)
-        child.kill()
-    return Counts(first_s=first_s)
-
-
-def test_only_the_work_is_measured_and_that_of_children_that_go_on() -> None:
-    measured = run(have_a_child_work)
-
-    assert 2 <= measured.seconds < 4
-    assert measured.counts.first_s == pytest.approx(measured.seconds, abs=0.5)
-    assert 0.2 < measured.cpu_s < 4
