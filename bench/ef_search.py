@@ -4,22 +4,21 @@ The index is asked by plain SQL, its scan in relaxed order, as rankings ask it. 
 is as near as the last of the exact ones. The library is kept under --home and used again.
 """
 
-import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 
 from app.db import address_of
+from bench.asking import ask
 from bench.drawn import Drawn, open_library
-from bench.exact import right_hits, similarities
+from bench.exact import nearest, similarities
 from bench.homes import LIBRARY, home_of
 from bench.machine import header
-from bench.tables import Figures, Times, show
+from bench.tables import Figures, show
 
 EFFORTS = (200, 300, 400, 600, 1000)
 ASKED_FOR = (10, 80, 400)
@@ -27,7 +26,7 @@ ASKED_FOR = (10, 80, 400)
 
 _QUERY = (
     "SELECT 1 - ((embedding::halfvec(512)) <=> %(vector)s) FROM frame_embeddings "
-    "WHERE model_id = 1 ORDER BY (embedding::halfvec(512)) <=> %(vector)s LIMIT %(n)s"
+    "WHERE model_id = 1 ORDER BY (embedding::halfvec(512)) <=> %(vector)s LIMIT %(k)s"
 )
 
 
@@ -55,8 +54,8 @@ def report(
         connection.execute(f"SET hnsw.ef_search = {effort}")
         for n in ASKED_FOR:
             # Once to warm up.
-            _ask(connection, questions, n, furthest[n])
-            found[effort, n] = _ask(connection, questions, n, furthest[n])
+            ask(connection, _QUERY, questions, furthest[n], n)
+            found[effort, n] = ask(connection, _QUERY, questions, furthest[n], n)
         cells = [f"{found[effort, n].recall:.3f} | {found[effort, n].times}" for n in ASKED_FOR]
         write(f"| {effort} | {' | '.join(cells)} |")
     return found
@@ -65,24 +64,7 @@ def report(
 def _exact_furthest(drawn: Drawn, questions: NDArray[np.float32]) -> dict[int, Sequence[float]]:
     """For each number of rows the similarity of the last exact one, for each question."""
     everything = np.hstack(list(similarities(questions, drawn.vectors())))
-    return {n: np.partition(everything, -n)[:, -n].tolist() for n in ASKED_FOR}
-
-
-def _ask(
-    connection: psycopg.Connection,
-    questions: NDArray[np.float32],
-    n: int,
-    furthest: Sequence[float],
-) -> Figures:
-    """Put the questions one after the other; a hit is right if it is as near as the furthest."""
-    right, seconds = 0, []
-    for vector, last in zip(questions, furthest, strict=True):
-        parameters = {"vector": HalfVector(vector), "n": n}
-        started = time.perf_counter()
-        rows = connection.execute(_QUERY, parameters).fetchall()
-        seconds.append(time.perf_counter() - started)
-        right += right_hits(rows, last)
-    return Figures(right / (n * len(questions)), Times.of(seconds))
+    return {n: nearest(everything, n)[:, 0].tolist() for n in ASKED_FOR}
 
 
 def main() -> None:

@@ -34,9 +34,9 @@ def similarities(questions: Matrix, parts: Iterable[NDArray[np.floating[Any]]]) 
         yield asked @ unit(part).T
 
 
-def nearest(similarities: Matrix) -> Matrix:
-    """(..., K) the highest of each row; the lowest of them, the exact tenth, comes first."""
-    return np.partition(similarities, -K)[..., -K:]
+def nearest(similarities: Matrix, k: int = K) -> Matrix:
+    """(..., k) the highest of each row; the lowest of them, as the exact tenth, comes first."""
+    return np.partition(similarities, -k)[..., -k:]
 
 
 def right_hits(found: ArrayLike, tenth: float) -> int:

@@ -7,7 +7,6 @@ measures it at that size, with the index that is there.
 """
 
 import argparse
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +21,14 @@ from sqlalchemy import Engine
 from app.db import address_of
 from app.model_catalog import searched_model
 from app.vector_index import Kind, VectorIndex, vector_indexes
+from bench.asking import ask
 from bench.building import built
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, grow, stored_videos
-from bench.exact import K, nearest, right_hits, similarities
+from bench.exact import K, nearest, similarities
 from bench.homes import open_database
 from bench.machine import header
 from bench.ratios import Ratio, write_ratios
-from bench.tables import Figures, Times, show
+from bench.tables import Figures, show
 
 SIZES = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 _QUERIES = {
@@ -142,25 +142,8 @@ def _measure(
         for name, query in _QUERIES.items():
             for vector in others:
                 connection.execute(query, {"vector": HalfVector(vector), "k": K}).fetchall()
-            figures[name] = ask(connection, query, asked, tenths)
+            figures[name] = ask(connection, query, asked, tenths.tolist())
     return Row(size, index, build_s, int(found[0]), figures)
-
-
-def ask(
-    connection: psycopg.Connection,
-    query: str,
-    asked: NDArray[np.float32],
-    tenths: NDArray[np.float32],
-) -> Figures:
-    """Put the questions one after the other; a hit is right if it is as near as the tenth."""
-    right, seconds = 0, []
-    for vector, tenth in zip(asked, tenths, strict=True):
-        parameters = {"vector": HalfVector(vector), "k": K}
-        started = time.perf_counter()
-        found = connection.execute(query, parameters).fetchall()
-        seconds.append(time.perf_counter() - started)
-        right += right_hits(found, tenth)
-    return Figures(right / (K * len(asked)), Times.of(seconds))
 
 
 def _line(row: Row) -> str:

@@ -9,7 +9,6 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -106,7 +105,7 @@ def report(
     # Made before anything is measured, where they are not there.
     weighted.load()
     done = [
-        _round(found, weighted, run, partial(_tell_of_round, tell, f"{nth} of {rounds}"))
+        _round(found, weighted, run, tell, f"round {nth} of {rounds}")
         for nth in range(1, rounds + 1)
     ]
     media_s = sum(clip.duration_s for clip in found)
@@ -123,15 +122,15 @@ def report(
     return ratios
 
 
-def _tell_of_round(tell: Callable[[str], None], which: str, what: str) -> None:
-    tell(f"round {which}: {what}")
-
-
 def _round(
-    found: list[Clip], weighted: Weighted, run: Callable[..., Run], tell: Callable[[str], None]
+    found: list[Clip],
+    weighted: Weighted,
+    run: Callable[..., Run],
+    tell: Callable[[str], None],
+    which: str,
 ) -> Round:
     def one(name: str, pipeline: Pipeline, *arguments: object) -> Run:
-        tell(_NAMES[name])
+        tell(f"{which}: {_NAMES[name]}")
         return run(pipeline, *arguments)
 
     return Round(
