@@ -6,7 +6,7 @@ AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM embedding_models m WHERE m.id = activate_model.model_id) THEN
         RAISE EXCEPTION 'there is no model %', model_id
-            USING ERRCODE = 'SQ003', HINT = 'SELECT * FROM embedding_models lists them.';
+            USING ERRCODE = 'SQ002', HINT = 'SELECT * FROM embedding_models lists them.';
     END IF;
     UPDATE embedding_models m SET active = false WHERE m.active AND m.id <> activate_model.model_id;
     UPDATE embedding_models m SET active = true WHERE m.id = activate_model.model_id;

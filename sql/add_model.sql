@@ -27,5 +27,5 @@ $$;
 
 COMMENT ON FUNCTION add_model(text, text, integer) IS
     'Adds a model, its partition of frame_embeddings and its HNSW index; returns its id. '
-    'The model is not active yet.';
+    'The model is not active yet. Waits for open readers of frame_embeddings: set lock_timeout and retry.';
 REVOKE ALL ON FUNCTION add_model(text, text, integer) FROM PUBLIC;

@@ -64,7 +64,7 @@ BEGIN
                 AND v.id IS DISTINCT FROM except_video
         LOOP
             held := held + frames;
-            EXIT WHEN held > greatest(exact_up_to, candidates_each * n::bigint);
+            EXIT WHEN held > greatest(exact_up_to, least_candidates, candidates_each * n::bigint);
         END LOOP;
         source := format(
             'FROM frame_embeddings e %sWHERE e.model_id = %s AND ($4 IS NULL OR e.video_id <> $4) ',
@@ -82,7 +82,9 @@ BEGIN
     exact := exact OR held <= exact_up_to;
     -- Videos that are hidden are a filter, too.
     IF NOT exact AND (within IS NOT NULL OR hides) THEN
-        SELECT count(*) FILTER (WHERE CASE WHEN within IS NOT NULL THEN near.video_id = ANY (visible)
+        -- Looked up in a hash, where = ANY would go through all ids for each frame.
+        SELECT count(*) FILTER (WHERE CASE
+            WHEN within IS NOT NULL THEN near.video_id IN (SELECT unnest(visible))
             ELSE EXISTS (SELECT FROM videos v WHERE v.id = near.video_id
                 AND v.path IS NOT NULL AND v.status = 'indexed') END) < least_held INTO exact
         FROM (

@@ -14,6 +14,7 @@ CREATE OR REPLACE FUNCTION rank_said(
 AS $$
 DECLARE
     model record;
+    ground record;
     keyword text;
     query tsquery;
     wanted tsquery := '';
@@ -63,6 +64,8 @@ BEGIN
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    -- Before, and not within: what it calls would keep the statement from running in parallel.
+    SELECT b.mean, b.deviation INTO ground FROM search_background(vector) b;
     RETURN QUERY EXECUTE format($query$
         WITH best AS MATERIALIZED (
             SELECT s.video_id, s.scene_no, min(e.embedding::halfvec(%s) <=> $1) AS distance
@@ -77,7 +80,7 @@ BEGIN
         )
         SELECT row_number() OVER (ORDER BY b.distance, b.video_id, b.scene_no)::integer AS rank,
             m.video_id, m.title, m.path, m.scene_no, m.start_s, m.end_s, m.frame_no, m.t_s,
-            1 - b.distance, (1 - b.distance - g.mean) / g.deviation,
+            1 - b.distance, (1 - b.distance - $6) / $7,
             ARRAY['picture', 'subtitles'], true
         FROM best b
         CROSS JOIN LATERAL (
@@ -85,11 +88,10 @@ BEGIN
             WHERE n.video_id = b.video_id AND n.scene_no = b.scene_no
             ORDER BY n.embedding <=> $1, n.frame_no LIMIT 1
         ) AS m
-        CROSS JOIN search_background($1) g
-        WHERE coalesce((1 - b.distance - g.mean) / g.deviation >= $5, true)
+        WHERE coalesce((1 - b.distance - $6) / $7 >= $5, true)
         ORDER BY rank
         $query$, model.dim, model.id)
-        USING vector, wanted, within, k, min_z;
+        USING vector, wanted, within, k, min_z, ground.mean, ground.deviation;
 END;
 $$;
 

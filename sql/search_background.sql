@@ -10,20 +10,33 @@ CREATE OR REPLACE FUNCTION search_background(vector halfvec)
     LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
+    sample_size CONSTANT integer := 1000;
     -- Below this many frames a sample says too little.
     enough CONSTANT integer := 200;
     -- One heap cut in two by Otsu's threshold is 2.7 apart.
     least_apart CONSTANT double precision := 3;
     least_share CONSTANT double precision := 0.03;
     clip_at CONSTANT double precision := 2.5;
+    model record;
     similarities double precision[];
     parting record;
     last_count integer;
 BEGIN
-    similarities := ARRAY(
-        SELECT s.similarity FROM sample_similarities(vector) AS s JOIN videos v ON v.id = s.video_id
-        WHERE v.path IS NOT NULL AND v.status = 'indexed');
-    frames := cardinality(similarities);
+    SELECT m.id, m.dim INTO model FROM embedding_models m WHERE m.active;
+    -- As in sample_similarities, but the sample goes on until it has as many frames that can be found:
+    -- of an archive whose files have gone it would hold hardly any.
+    IF FOUND THEN
+        EXECUTE format(
+            'SELECT array_agg(sample.similarity) '
+            'FROM (SELECT 1 - (e.embedding::halfvec(%s) <=> $1) AS similarity '
+            'FROM frame_embeddings e '
+            'JOIN videos v ON v.id = e.video_id AND v.path IS NOT NULL AND v.status = ''indexed'' '
+            'WHERE e.model_id = %s '
+            'ORDER BY hashint8extended(e.video_id, e.frame_no::bigint) LIMIT $2) AS sample',
+            model.dim, model.id)
+            INTO similarities USING vector, sample_size;
+    END IF;
+    frames := coalesce(cardinality(similarities), 0);
     IF frames < enough THEN
         RETURN NEXT;
         RETURN;
@@ -76,7 +89,7 @@ $$;
 
 COMMENT ON FUNCTION search_background(halfvec) IS
     'Mean and deviation of the cosine similarity between a vector and frames that do not answer it, '
-    'from a sample of at most 1,000 frames; NULL where there are fewer than 200. z is (similarity - '
+    'from a sample of at most 1,000 frames that can be found; NULL where there are fewer than 200. z is (similarity - '
     'mean) / deviation.';
 REVOKE ALL ON FUNCTION search_background(halfvec) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION search_background(halfvec) TO sceneql_analyst;

@@ -15,6 +15,7 @@ CREATE OR REPLACE FUNCTION search_hybrid(
 AS $$
 DECLARE
     vector halfvec := hybrid_vector(query, image, weights);
+    asked tsquery := keyword_query(keywords);
     -- Both rankings are read further than k, because a hit low in both may come out high.
     depth integer := least(greatest(2 * k::bigint, 100), 2147483647);
     picture_weight double precision := coalesce((weights ->> 'picture')::double precision, 1);
@@ -37,11 +38,12 @@ BEGIN
                 CASE WHEN EXISTS (SELECT FROM word) THEN depth ELSE k END, within, min_z, exact)
             WHERE vector IS NOT NULL
         ),
-        -- A video that matches by its words alone is shown by the scene that fits best.
+        -- A video that matches by its words alone is shown by the scene that fits best. Who comes after
+        -- k others is not among the k best.
         shown AS (
             SELECT DISTINCT ON (m.video_id) m.video_id, m.scene_no
             FROM word w JOIN moments m ON m.video_id = w.video_id
-            WHERE w.scene_no IS NULL
+            WHERE w.scene_no IS NULL AND w.rank <= k
             ORDER BY m.video_id, m.embedding <=> vector, m.scene_no
         ),
         candidate AS (
@@ -81,8 +83,8 @@ BEGIN
         LEFT JOIN LATERAL (
             SELECT t.start_s FROM subtitles t
             WHERE t.video_id = b.video_id AND t.scene_no = b.scene_no
-                AND t.said_words @@ keyword_query(keywords) AND 'subtitles' = ANY (b.matched_by)
-            ORDER BY ts_rank(t.said_words, keyword_query(keywords)) DESC, t.line_no LIMIT 1
+                AND t.said_words @@ asked AND 'subtitles' = ANY (b.matched_by)
+            ORDER BY ts_rank(t.said_words, asked) DESC, t.line_no LIMIT 1
         ) AS l ON true
         CROSS JOIN LATERAL (
             SELECT n.*, 1 - (n.embedding <=> vector) AS similarity

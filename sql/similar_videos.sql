@@ -1,6 +1,8 @@
 -- Purpose: videos to watch after this one. Some frames spread over the video are looked up each, and
 -- a video that came up counts by how well, on average, its best frame answers each of them: what
--- the two share counts, and not, as with one mean vector a video, a blend that neither shows.
+-- the two share counts, and not, as with one mean vector a video, a blend that neither shows. Of
+-- the videos that came up all frames are measured: only numbers are compared then, and all else is
+-- looked up for the k videos that are left. As in nearest_frames, the statement names the model.
 CREATE OR REPLACE FUNCTION similar_videos(
     like_video_id bigint, k integer DEFAULT 20, within bigint[] DEFAULT NULL,
     exact boolean DEFAULT false
@@ -18,6 +20,7 @@ DECLARE
     n bigint := 10 * k::bigint;
     taken bigint;
     is_whole boolean := exact;
+    model record;
     asked integer[];
     candidates bigint[];
 BEGIN
@@ -54,32 +57,37 @@ BEGIN
         EXIT WHEN is_whole OR cardinality(candidates) >= k;
         n := n * 4;
     END LOOP;
-    RETURN QUERY
+    SELECT m.id, m.dim INTO model FROM embedding_models m WHERE m.active;
+    RETURN QUERY EXECUTE format($query$
         -- Materialized, or the planner looks a frame's vector up for each row that it is compared with.
         WITH frame AS MATERIALIZED (
-            SELECT a.no, frame_vector(like_video_id, a.no) AS vector FROM unnest(asked) AS a (no)
+            SELECT a.no, frame_vector($1, a.no)::halfvec(%1$s) AS vector FROM unnest($2) AS a (no)
         ),
-        best AS (
-            SELECT DISTINCT ON (frame.no, m.video_id)
-                frame.no AS like_frame_no, m.video_id, m.title, m.path, m.scene_no,
-                m.start_s, m.end_s, m.frame_no, m.t_s, 1 - (m.embedding <=> frame.vector) AS fit
-            FROM frame
-            CROSS JOIN moments m
-            WHERE m.video_id = ANY (candidates)
-            ORDER BY frame.no, m.video_id, fit DESC, m.frame_no
+        best AS MATERIALIZED (
+            SELECT frame.no, e.video_id, min(e.embedding::halfvec(%1$s) <=> frame.vector) AS distance
+            FROM frame_embeddings e CROSS JOIN frame
+            WHERE e.model_id = %2$s AND e.video_id = ANY ($3)
+            GROUP BY frame.no, e.video_id
         ),
         video AS (
-            SELECT b.video_id, avg(b.fit) AS similarity FROM best b GROUP BY b.video_id
-            ORDER BY similarity DESC, b.video_id LIMIT k
+            SELECT b.video_id, 1 - avg(b.distance) AS similarity FROM best b GROUP BY b.video_id
+            ORDER BY similarity DESC, b.video_id LIMIT $4
         )
         SELECT row_number() OVER (ORDER BY v.similarity DESC, v.video_id)::integer AS rank,
-            v.video_id, b.title, b.path, v.similarity, b.scene_no, b.start_s, b.end_s,
-            b.frame_no, b.t_s, b.like_frame_no, is_whole
+            v.video_id, m.title, m.path, v.similarity, m.scene_no, m.start_s, m.end_s,
+            m.frame_no, m.t_s, nearest.no, $5
         FROM video v
         CROSS JOIN LATERAL (
-            SELECT * FROM best WHERE best.video_id = v.video_id ORDER BY best.fit DESC LIMIT 1
-        ) AS b
-        ORDER BY rank;
+            SELECT frame.no, frame.vector FROM best b JOIN frame ON frame.no = b.no
+            WHERE b.video_id = v.video_id ORDER BY b.distance, b.no LIMIT 1
+        ) AS nearest
+        CROSS JOIN LATERAL (
+            SELECT n.* FROM moments n WHERE n.video_id = v.video_id
+            ORDER BY n.embedding <=> nearest.vector, n.frame_no LIMIT 1
+        ) AS m
+        ORDER BY rank
+        $query$, model.dim, model.id)
+        USING like_video_id, asked, candidates, k, is_whole;
 END;
 $$;
 

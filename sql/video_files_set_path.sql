@@ -6,6 +6,9 @@ CREATE OR REPLACE FUNCTION video_files_set_path() RETURNS trigger
     SET search_path = public, pg_temp
 AS $$
 BEGIN
+    -- The UPDATE sees what the files were when it began. Had it to wait for another one then, of another
+    -- file of the same video, it would not see what that has changed.
+    PERFORM FROM videos v WHERE v.id IN (OLD.video_id, NEW.video_id) ORDER BY v.id FOR UPDATE;
     UPDATE videos
     SET path = (
         -- The path it has is kept as long as it holds, so that a copy made elsewhere changes nothing.

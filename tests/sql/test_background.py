@@ -91,6 +91,20 @@ def test_no_more_is_read_than_the_sample(two_heaps: Engine) -> None:
         assert connection.execute(read).scalar_one() - before == 1000
 
 
+def test_the_sample_is_of_frames_that_can_be_found(two_heaps: Engine) -> None:
+    # Files of an archive that go after a month leave most of the library hidden.
+    with two_heaps.connect() as connection:
+        connection.execute(text("UPDATE video_files SET state = 'missing' WHERE video_id > 5"))
+        found = connection.execute(
+            text("SELECT frames, mean FROM search_background(CAST(:v AS halfvec))"),
+            {"v": literal(QUESTION)},
+        ).one()
+        connection.rollback()
+
+    assert found.frames == 5 * 50
+    assert found.mean is not None
+
+
 def test_a_question_that_most_of_the_library_matches_is_still_answered(two_heaps: Engine) -> None:
     set_similarities(two_heaps, matching=0.6, apart=5)
 

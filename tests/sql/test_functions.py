@@ -1,7 +1,12 @@
 """Promises that hold for every function of the project."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 OWN_FUNCTIONS = """
     FROM pg_proc p
@@ -84,3 +89,52 @@ def test_a_video_is_found_by_the_words_of_its_file_name(engine: Engine) -> None:
             text("SELECT count(*) FROM videos WHERE words @@ to_tsquery('russian', 'circles')")
         ).scalar_one()
     assert found == 1
+
+
+def test_files_of_a_video_that_go_missing_at_once_leave_it_without_a_path(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO videos (content_hash, title, status) VALUES ('one', 'one', 'indexed')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO video_files (path, video_id) "
+                "SELECT name, id FROM videos, unnest('{/a.mp4,/b.mp4}'::text[]) AS file (name)"
+            )
+        )
+
+    def lose(path: str) -> None:
+        with engine.begin() as connection:
+            connection.execute(
+                text("UPDATE video_files SET state = 'missing' WHERE path = :path"), {"path": path}
+            )
+
+    with engine.connect() as first, ThreadPoolExecutor() as others:
+        first.execute(text("UPDATE video_files SET state = 'missing' WHERE path = '/a.mp4'"))
+        second = others.submit(lose, "/b.mp4")
+        with engine.connect() as watcher:
+            waiting = text(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            while not watcher.execute(waiting).scalar_one():
+                assert not second.done(), "the second did not wait for the first"
+                watcher.rollback()
+                time.sleep(0.01)
+        first.commit()
+        second.result(60)
+
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT path FROM videos")).scalar_one() is None
+
+
+def test_a_model_that_is_not_there_is_no_empty_index(engine: Engine) -> None:
+    with engine.connect() as connection:
+        for refused in ("activate_model(7::smallint)", "drop_model(7::smallint)"):
+            with pytest.raises(DBAPIError, match="there is no model 7") as raised:
+                connection.execute(text(f"SELECT {refused}"))
+            connection.rollback()
+            assert isinstance(raised.value.orig, psycopg.Error)
+            assert raised.value.orig.sqlstate == "SQ002"

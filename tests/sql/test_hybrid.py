@@ -61,6 +61,24 @@ def hits(connection: Connection, arguments: str) -> list[Row[tuple[object, ...]]
     return list(connection.execute(text(f"SELECT * FROM search_hybrid({arguments})")).all())
 
 
+def test_keywords_are_read_once_and_not_for_each_scene_in_which_they_are_said(
+    connection: Connection,
+) -> None:
+    calls = text(
+        "SELECT coalesce(pg_stat_get_xact_function_calls('split_han(text)'::regprocedure), 0)"
+    )
+    connection.execute(text("SET track_functions = 'all'"))
+    connection.execute(text("UPDATE scenes SET said = 'the harbour'"))
+    before = connection.execute(calls).scalar_one()
+
+    found = hits(connection, "keywords => 'harbour'")
+    called = connection.execute(calls).scalar_one() - before
+    connection.rollback()
+
+    assert len(found) == 20
+    assert called < 10, f"keywords were read {called} times for 80 scenes"
+
+
 @pytest.mark.parametrize(
     ("query", "terms"),
     [

@@ -88,17 +88,18 @@ def test_rankings_use_the_index_over_signs_and_find_what_is_nearest(
     assert recall >= 0.98
 
 
+# More candidates are read than rows are asked for, and half of the library is not all of it.
+@pytest.mark.parametrize("asked_for", [10, 500])
 def test_what_is_found_by_signs_is_not_called_exact_however_much_is_asked_for(
-    filled_engine: Engine, model: ModelRow, drawn: Filled
+    filled_engine: Engine, model: ModelRow, drawn: Filled, asked_for: int
 ) -> None:
     build(filled_engine, model, Kind.BINARY)
 
     with filled_engine.connect() as connection:
         use_the_index(connection)
-        # Four candidates are read for each row, and half of the library is not all of it.
         said = connection.execute(
-            text("SELECT DISTINCT is_exact FROM nearest_frames(CAST(:v AS halfvec), 500)"),
-            {"v": literal(drawn.questions[0])},
+            text("SELECT DISTINCT is_exact FROM nearest_frames(CAST(:v AS halfvec), :n)"),
+            {"v": literal(drawn.questions[0]), "n": asked_for},
         ).scalars()
         assert list(said) == [False]
 
