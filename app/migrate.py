@@ -156,21 +156,32 @@ def _is_configured(engine: Engine) -> bool:
 
 def _check_server(engine: Engine) -> None:
     with engine.connect() as connection:
-        server, vector = connection.execute(
+        server, vector, installed = connection.execute(
             text(
-                "SELECT current_setting('server_version_num')::int / 10000, (SELECT "
-                "default_version FROM pg_available_extensions WHERE name = 'vector')"
+                "SELECT current_setting('server_version_num')::int / 10000, default_version, "
+                "installed_version FROM (SELECT) AS server "
+                "LEFT JOIN pg_available_extensions ON name = 'vector'"
             )
         ).one()
+    least = ".".join(map(str, MIN_PGVECTOR))
     if server < MIN_POSTGRES:
         raise DatabaseUnavailableError(
             f"the server is PostgreSQL {server}; SceneQL needs {MIN_POSTGRES} or newer"
         )
-    if vector is None or tuple(map(int, vector.split(".")[:2])) < MIN_PGVECTOR:
+    if vector is None or _is_old(vector):
         raise DatabaseUnavailableError(
             f"the server has {f'pgvector {vector}' if vector else 'no pgvector'}; "
-            f"install pgvector {'.'.join(map(str, MIN_PGVECTOR))} or newer there"
+            f"install pgvector {least} or newer there"
         )
+    if installed is not None and _is_old(installed):
+        raise DatabaseUnavailableError(
+            f"the database has pgvector {installed}, and SceneQL needs {least} or newer; "
+            "run in the database: ALTER EXTENSION vector UPDATE"
+        )
+
+
+def _is_old(pgvector: str) -> bool:
+    return tuple(map(int, pgvector.split(".")[:2])) < MIN_PGVECTOR
 
 
 def alembic_config() -> Config:

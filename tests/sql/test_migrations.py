@@ -190,6 +190,19 @@ def test_settings_that_were_lost_in_ones_own_database_are_a_line_that_names_the_
         ensure_current(empty_engine, own)
 
 
+def test_an_extension_that_is_older_than_the_servers_is_a_line_that_names_the_cure(
+    empty_engine: Engine,
+) -> None:
+    with empty_engine.begin() as connection:
+        connection.execute(text("CREATE EXTENSION vector"))
+        connection.execute(
+            text("UPDATE pg_extension SET extversion = '0.6.2' WHERE extname = 'vector'")
+        )
+
+    with pytest.raises(DatabaseUnavailableError, match=r"0\.6\.2.*: ALTER EXTENSION vector UPDATE"):
+        upgrade(empty_engine)
+
+
 def test_the_models_in_python_are_the_tables_in_the_database(engine: Engine) -> None:
     add_active_model(engine)
 
