@@ -175,7 +175,9 @@ def take_over(connection: psycopg.Connection, row_id: int) -> int:
                 (row_id, kind, key),
             )
             connection.execute(
-                "UPDATE query_embeddings SET model_id = %s WHERE id = %s", (row_id, request_id)
+                # What is asked anew still has its former vector, which is the other model's.
+                "UPDATE query_embeddings SET model_id = %s, embedding = NULL WHERE id = %s",
+                (row_id, request_id),
             )
         return len(late)
 
