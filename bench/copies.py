@@ -29,7 +29,7 @@ from app.errors import MediaError
 from app.sampling import Sampling
 from bench.clips import CLIPS
 from bench.homes import new_library
-from bench.machine import header
+from bench.machine import INGEST, header
 from bench.tables import show
 from workers.analysis import Fingerprint
 from workers.demo import render_library
@@ -278,7 +278,7 @@ def main() -> None:
     parser = ArgumentParser(description="Edits against precision and recall.", parents=[CLIPS])
     parser.add_argument("--seconds", type=float, nargs="+", default=[5.0, 10.0])
     arguments = parser.parse_args()
-    show(header())
+    show(header(INGEST))
     with new_library() as (engine, settings):
         folder = settings.home
         render_library(folder / "videos")

@@ -24,7 +24,7 @@ from sqlalchemy import Engine
 from app.db import address_of
 from bench.drawn import active_model
 from bench.homes import new_library
-from bench.machine import header
+from bench.machine import INGEST, header
 from bench.tables import show
 from workers.model import TINY, load
 from workers.tiny.drawing import draw
@@ -169,7 +169,7 @@ def report(asked: Asked, engine: Engine) -> None:
 
 def main() -> None:
     """Print a table for each set of questions."""
-    show(header())
+    show(header(INGEST))
     sets = [drawings()]
     if vectors := os.environ.get("SCENEQL_TEST_VECTORS"):
         sets.append(photographs(Path(vectors)))

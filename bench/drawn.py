@@ -13,6 +13,8 @@ from sqlalchemy import Engine, text
 
 from app.db import address_of
 from app.model_catalog import searched_model
+from app.vector_index import Kind
+from bench.building import built
 from bench.exact import unit
 from bench.homes import open_database
 
@@ -101,27 +103,17 @@ def _add(engine: Engine, drawn: Drawn, stored: int, *, build_index: bool) -> Non
     started = time.monotonic()
     model_id = active_model(engine, DIM)
     with psycopg.connect(address_of(engine)) as driver:
-        definitions = _drop_indexes(driver, model_id)
+        _drop_indexes(driver, model_id)
         _store_videos(driver, drawn, stored)
         _report(started, "videos, scenes and frames are stored")
         _store_vectors(driver, drawn, stored, model_id)
         _report(started, "vectors are stored")
-        for definition in definitions if build_index else []:
-            driver.execute(definition)
-            _report(started, "the index is built")
     with psycopg.connect(address_of(engine), autocommit=True) as driver:
         driver.execute("VACUUM ANALYZE")
+    if build_index:
+        built(engine, Kind.HALFVEC)
+        _report(started, "the index is built")
     _report(started, "ready")
-
-
-def rebuild_index(engine: Engine, ef_construction: int) -> None:
-    """Build the index anew, as thoroughly as this says."""
-    started = time.monotonic()
-    with psycopg.connect(address_of(engine)) as driver:
-        [definition] = _drop_indexes(driver, 1)
-        unset, _, _ = definition.partition(" WITH ")
-        driver.execute(f"{unset} WITH (ef_construction = {ef_construction})")
-    _report(started, f"the index is built with ef_construction {ef_construction}")
 
 
 def active_model(engine: Engine, dim: int) -> int:
@@ -136,16 +128,15 @@ def active_model(engine: Engine, dim: int) -> int:
     return int(model_id)
 
 
-def _drop_indexes(driver: psycopg.Connection, model_id: int) -> list[str]:
-    """Returns what builds them again; that is a fraction of the work of keeping them up to date."""
+def _drop_indexes(driver: psycopg.Connection, model_id: int) -> None:
+    """To build them again is a fraction of the work of keeping them up to date."""
     rows = driver.execute(
-        "SELECT indexname, indexdef FROM pg_indexes "
+        "SELECT indexname FROM pg_indexes "
         "WHERE tablename = %s AND indexdef LIKE '%% USING hnsw %%'",
         [f"frame_embeddings_{model_id}"],
     ).fetchall()
-    for name, _ in rows:
+    for (name,) in rows:
         driver.execute(f"DROP INDEX {name}")
-    return [str(definition) for _, definition in rows]
 
 
 def _store_videos(driver: psycopg.Connection, drawn: Drawn, stored: int) -> None:

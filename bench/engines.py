@@ -16,15 +16,17 @@ from bench.exact import K, Matrix
 NEIGHBOURS = 16
 CANDIDATES_OF_BUILD = 200
 CANDIDATES = 100
-_ROWS_AT_ONCE = 10_000
 
 
 class Engine(Protocol):
-    """Holds unit vectors (n, dim) and finds those with the highest inner product."""
+    """Holds unit vectors and finds those with the highest inner product.
+
+    What `add` gets is a part of them, (rows, dim), in order; with the last part the index is whole.
+    """
 
     name: str
 
-    def build(self, vectors: Matrix) -> None: ...
+    def add(self, vectors: Matrix) -> None: ...
 
     def size_bytes(self) -> int: ...
 
@@ -37,17 +39,17 @@ class Numpy:
 
     name = "numpy, exact"
 
-    def __init__(self, _folder: Path) -> None:
-        self._vectors: Matrix = np.empty((0, 0), np.float32)
+    def __init__(self, _folder: Path, _dim: int) -> None:
+        self._parts: list[Matrix] = []
 
-    def build(self, vectors: Matrix) -> None:
-        self._vectors = vectors
+    def add(self, vectors: Matrix) -> None:
+        self._parts.append(vectors)
 
     def size_bytes(self) -> int:
-        return self._vectors.nbytes
+        return sum(part.nbytes for part in self._parts)
 
     def ask(self, vector: Matrix) -> list[int]:
-        similarities = self._vectors @ vector
+        similarities = np.concatenate([part @ vector for part in self._parts])
         best = np.argpartition(-similarities, K)[:K]
         return [int(row) for row in best[np.argsort(-similarities[best])]]
 
@@ -58,15 +60,14 @@ class Faiss:
     name = "faiss, HNSW"
     package = "faiss"
 
-    def __init__(self, _folder: Path) -> None:
-        self._index: Any = None
-
-    def build(self, vectors: Matrix) -> None:
+    def __init__(self, _folder: Path, dim: int) -> None:
         import faiss
 
-        self._index = faiss.IndexHNSWFlat(vectors.shape[1], NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
+        self._index: Any = faiss.IndexHNSWFlat(dim, NEIGHBOURS, faiss.METRIC_INNER_PRODUCT)
         self._index.hnsw.efConstruction = CANDIDATES_OF_BUILD
         self._index.hnsw.efSearch = CANDIDATES
+
+    def add(self, vectors: Matrix) -> None:
         self._index.add(vectors)
 
     def size_bytes(self) -> int:
@@ -85,7 +86,7 @@ class SqliteVec:
     name = "sqlite-vec"
     package = "sqlite_vec"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dim: int) -> None:
         import apsw
         import sqlite_vec
 
@@ -93,17 +94,18 @@ class SqliteVec:
         self._database = apsw.Connection(str(self._path))
         self._database.enable_load_extension(True)
         self._database.load_extension(sqlite_vec.loadable_path())
-
-    def build(self, vectors: Matrix) -> None:
-        dim = vectors.shape[1]
         self._database.execute(
             f"CREATE VIRTUAL TABLE vectors USING vec0(v float[{dim}] distance_metric=cosine)"
         )
+        self._rows = 0
+
+    def add(self, vectors: Matrix) -> None:
         with self._database:
             self._database.executemany(
                 "INSERT INTO vectors (rowid, v) VALUES (?, ?)",
-                ((row, vector.tobytes()) for row, vector in enumerate(vectors)),
+                ((row, vector.tobytes()) for row, vector in enumerate(vectors, self._rows)),
             )
+        self._rows += len(vectors)
 
     def size_bytes(self) -> int:
         return self._path.stat().st_size
@@ -122,19 +124,20 @@ class MilvusLite:
     name = "Milvus Lite"
     package = "milvus_lite"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, dim: int) -> None:
         from pymilvus import MilvusClient
 
         self._path = folder / "vectors.milvus.db"
         self._client = MilvusClient(str(self._path))
-
-    def build(self, vectors: Matrix) -> None:
         self._client.create_collection(
-            "vectors", dimension=vectors.shape[1], metric_type="COSINE", auto_id=False
+            "vectors", dimension=dim, metric_type="COSINE", auto_id=False
         )
-        for start in range(0, len(vectors), _ROWS_AT_ONCE):
-            rows = enumerate(vectors[start : start + _ROWS_AT_ONCE], start)
-            self._client.insert("vectors", [{"id": n, "vector": v} for n, v in rows])
+        self._rows = 0
+
+    def add(self, vectors: Matrix) -> None:
+        rows = enumerate(vectors, self._rows)
+        self._client.insert("vectors", [{"id": n, "vector": v} for n, v in rows])
+        self._rows += len(vectors)
 
     def size_bytes(self) -> int:
         if self._path.is_file():
@@ -146,7 +149,7 @@ class MilvusLite:
         return [int(hit["id"]) for hit in found]
 
 
-def installed() -> list[Callable[[Path], Engine]]:
-    """The engines whose packages are there; each is made with a folder of its own."""
+def installed() -> list[Callable[[Path, int], Engine]]:
+    """The engines whose packages are there; each is made of a folder and a number of dimensions."""
     others = [engine for engine in (Faiss, SqliteVec, MilvusLite) if find_spec(engine.package)]
     return [Numpy, *others]

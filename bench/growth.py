@@ -1,9 +1,10 @@
 """Growth: `python -m bench.growth --home DIR` searches a library that grows to ten million frames.
 
-At each size both kinds of index are built in turn, by what `sceneql reindex` calls, and the same
-questions are put to the functions that everything else searches by, after as many others that bring
-what is searched into memory. A library that was left at some size is gone on with; `--keep`
-measures it at that size, with the index that is there.
+At each size both kinds of index are built in turn, by what `sceneql reindex` calls, and questions
+are put to the functions that everything else searches by: to each its own, so that none finds warm
+what another has read, after as many others that bring what is searched into memory. A library that
+was left at some size is gone on with; `--keep` measures it at that size, with the index that is
+there.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from bench.building import built
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, grow, stored_videos
 from bench.exact import K, nearest, similarities
 from bench.homes import open_database
-from bench.machine import header
+from bench.machine import SEARCH, header
 from bench.ratios import Ratio, write_ratios
 from bench.tables import Figures, show
 
@@ -64,8 +65,8 @@ def report(
     """
     kept = _index_of(engine, sizes) if keep else None
     drawn = draw(sizes[-1])
-    others, asked = np.split(drawn.questions(2 * questions), 2)
-    tenths = exact_tenths(drawn, asked, sizes)
+    others, *own = np.split(drawn.questions((1 + len(_QUERIES)) * questions), 1 + len(_QUERIES))
+    tenths = exact_tenths(drawn, np.concatenate(own), sizes)
     rows = []
     write(
         "| frames | index | build, s | index, MB | vectors, MB | "
@@ -80,7 +81,8 @@ def report(
         kinds = [Kind.BINARY, Kind.HALFVEC] if size <= halfvec_up_to else [Kind.BINARY]
         for kind in [kept.kind] if kept else kinds:
             index, build_s = (kept, None) if kept else built(engine, kind)
-            rows.append(_measure(engine, size, index, build_s, others, asked, tenths[size]))
+            asked = zip(own, np.split(tenths[size], len(own)), strict=True)
+            rows.append(_measure(engine, size, index, build_s, others, list(asked)))
             write(_line(rows[-1]))
     largest = rows[-1].figures["nearest_frames"]
     where = f"{rows[-1].frames:,} frames, {rows[-1].index.kind}"
@@ -128,8 +130,7 @@ def _measure(
     index: VectorIndex,
     build_s: float | None,
     others: NDArray[np.float32],
-    asked: NDArray[np.float32],
-    tenths: NDArray[np.float32],
+    asked: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
 ) -> Row:
     with psycopg.connect(address_of(engine), autocommit=True) as connection:
         register_vector(connection)
@@ -139,10 +140,10 @@ def _measure(
         ).fetchone()
         assert found is not None
         figures = {}
-        for name, query in _QUERIES.items():
+        for (name, query), (questions, tenths) in zip(_QUERIES.items(), asked, strict=True):
             for vector in others:
                 connection.execute(query, {"vector": HalfVector(vector), "k": K}).fetchall()
-            figures[name] = ask(connection, query, asked, tenths.tolist())
+            figures[name] = ask(connection, query, questions, tenths.tolist())
     return Row(size, index, build_s, int(found[0]), figures)
 
 
@@ -165,7 +166,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="build no index")
     given = parser.parse_args()
     engine = open_database(given.home)
-    show(f"{header(engine)}\n")
+    show(f"{header(SEARCH, engine)}\n")
     report(
         engine,
         sorted(given.sizes),

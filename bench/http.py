@@ -2,8 +2,9 @@
 
 The page and an embedder run on a drawn library, each in a process of its own, and clients ask
 /api/search on 127.0.0.1 in connections that stay open. The same statement is put to the database
-directly, too. Known texts have their vectors; new ones were never asked. The last rows are measured
-while a worker's ingest indexes clips into the same library. It is kept under --home and used again.
+directly, too, and so is embed_query(), which turns a text into a vector and does no more. Known
+texts have their vectors; new ones were never asked. The last rows are measured while a worker's
+ingest indexes clips into the same library. It is kept under --home and used again.
 """
 
 from argparse import ArgumentParser
@@ -25,7 +26,7 @@ from bench.clients import Client, Pace, at_once, in_turn
 from bench.clips import CLIPS, Clip, clips
 from bench.drawn import DIM, open_library
 from bench.homes import LIBRARY, home_of, open_database
-from bench.machine import header
+from bench.machine import INGEST, header
 from bench.random_weights import Weighted
 from bench.ratios import Ratio, write_ratios
 from bench.served import served
@@ -43,6 +44,8 @@ _WORDS_IN_TEXT = 8
 IN_SQL = "known texts, in SQL"
 KNOWN = "known texts"
 NEW = "new texts"
+EMBED_KNOWN = "embed_query() alone, known texts"
+EMBED_NEW = "embed_query() alone, new texts"
 KNOWN_BESIDE = "known texts, while an ingest runs"
 NEW_BESIDE = "new texts, while an ingest runs"
 
@@ -82,6 +85,8 @@ def report(
                 IN_SQL: (partial(ask_in_sql, connection), [in_sql(words) for words in known]),
                 KNOWN: (client.ask, turned),
                 NEW: (client.ask, texts(questions)),
+                EMBED_KNOWN: (partial(embed, connection), turned),
+                EMBED_NEW: (partial(embed, connection), texts(questions)),
             }
         )
         for name, pace in alone.items():
@@ -136,6 +141,11 @@ def ask_in_sql(connection: psycopg.Connection, statement: str) -> list[tuple[obj
     return connection.execute(statement.encode()).fetchall()
 
 
+def embed(connection: psycopg.Connection, words: str) -> None:
+    """Have the embedder turn the words into a vector, unless it is at hand."""
+    connection.execute("CALL embed_query(%s)", [words])
+
+
 def give_model(engine: Engine, model: Model) -> None:
     """Have the drawn library pass for one of this model; raises SystemExit where it cannot be."""
     if model.dim != DIM:
@@ -163,8 +173,8 @@ def main() -> None:
     model = weighted.load()
     give_model(engine, model)
     show(
-        f"{header(engine)}\n\n{given.frames:,} vectors, {given.questions} questions, {model.id} in "
-        f"{model.precision}, {len(found)} clips\n"
+        f"{header(INGEST, engine)}\n\n{given.frames:,} vectors, {given.questions} questions, "
+        f"{model.id} in {model.precision}, {len(found)} clips\n"
     )
     # A model that only waits takes memory.
     del model

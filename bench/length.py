@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import pipelines
 from bench.clips import Clip
-from bench.machine import header
+from bench.machine import INGEST, header
 from bench.measuring import Run, run
 from bench.panning import render
 from bench.random_weights import Weighted
@@ -74,7 +74,7 @@ def main() -> None:
     given = parser.parse_args()
     weighted = Weighted(ModelId.parse(given.model), given.home / "models")
     found = videos(given.minutes, given.home / "videos")
-    show(f"{header()}\n\n{SAMPLING}, {weighted.model_id}\n")
+    show(f"{header(INGEST)}\n\n{SAMPLING}, {weighted.model_id}\n")
     report(found, weighted, show)
 
 

@@ -24,7 +24,7 @@ from sqlalchemy import Engine, text
 from app.config import Settings
 from app.web import create_app
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, open_library
-from bench.machine import header
+from bench.machine import PAGE, header
 from bench.tables import Times, show
 
 QUESTIONS = 200
@@ -32,6 +32,8 @@ THUMBNAIL_BYTES = 8_000
 # As many videos as are looked at have thumbnails; 8 GB of them would say no more.
 WITH_THUMBNAILS = 100
 UNLIMITED = 1_000_000
+# Said in every scene that has a subtitle, and in the title of every video.
+SAID_EVERYWHERE, IN_EVERY_TITLE = "good morning", "video"
 
 FURNISH = (
     "UPDATE videos SET collection = 'collection' || id % 20, tags = ARRAY['tag' || id % 50, "
@@ -69,7 +71,8 @@ def furnish(engine: Engine, drawn: Drawn) -> None:
         for statement in FURNISH:
             known = {name: value for name, value in values.items() if f":{name}" in statement}
             connection.execute(text(statement), known)
-        for number, vector in enumerate(drawn.questions(QUESTIONS)):
+        words = [*map(words_of, range(QUESTIONS)), SAID_EVERYWHERE, IN_EVERY_TITLE]
+        for asked, vector in zip(words, drawn.questions(len(words)), strict=True):
             connection.execute(
                 text(
                     "INSERT INTO query_embeddings (model_id, kind, key, payload, embedding, "
@@ -77,7 +80,7 @@ def furnish(engine: Engine, drawn: Drawn) -> None:
                     "CAST(:vector AS halfvec), now() FROM embedding_models, "
                     "convert_to(:words, 'UTF8') AS payload WHERE active ON CONFLICT DO NOTHING"
                 ),
-                {"words": words_of(number), "vector": HalfVector(vector).to_text()},
+                {"words": asked, "vector": HalfVector(vector).to_text()},
             )
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM (ANALYZE) videos, scenes, subtitles, frames"))
@@ -95,6 +98,12 @@ PAGES = (
         "first results, a filter for 1 video of 20", "/?q={words}&filter=collection:collection{c}"
     ),
     Page("first results, a filter for half", "/?q={words}&filter=tag:even"),
+    Page("first results, words said everywhere", f"/?q={quote_plus(SAID_EVERYWHERE)}"),
+    Page(
+        "first results, words said everywhere, a filter for half",
+        f"/?q={quote_plus(SAID_EVERYWHERE)}&filter=tag:even",
+    ),
+    Page("first results, a word in every title", f"/?q={IN_EVERY_TITLE}"),
     Page("first results, grouped by video", "/?q={words}&match=picture&group=video"),
     Page("first results, with what follows", "/?q={words}&then=zebra+7"),
     Page("first results, what is said", "/?filter=said:word{n}"),
@@ -189,7 +198,7 @@ def main() -> None:
     given = parser.parse_args()
     engine, drawn = open_library(given.frames, given.home)
     furnish(engine, drawn)
-    show(f"{header(engine)}\n\n{given.frames:,} frames\n")
+    show(f"{header(PAGE, engine)}\n\n{given.frames:,} frames\n")
     report(engine, drawn.videos, given.times, given.page, show)
 
 

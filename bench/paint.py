@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from bench.machine import header
+from bench.machine import BROWSER, header
 
 TIMES = 20
 WARM_UP = 2
@@ -88,7 +88,7 @@ def main() -> None:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
         )
-        print(f"{header()}\n\nChromium {browser.version}, {given.times} visits\n")
+        print(f"{header(BROWSER)}\n\nChromium {browser.version}, {given.times} visits\n")
         seen = [timings(browser, given.address) for _ in range(WARM_UP + given.times)][WARM_UP:]
         browser.close()
     took = np.array(seen)

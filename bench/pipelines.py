@@ -43,9 +43,10 @@ def decode(clock: Clock, clips: list[Clip], key_frames_only: bool) -> Counts:
             with av.open(str(clip.path)) as container:
                 stream = container.streams.video[0]
                 stream.thread_type = "AUTO"
-                if key_frames_only:
-                    stream.codec_context.skip_frame = "NONKEY"
-                frames += sum(1 for _ in container.decode(stream))
+                for packet in container.demux(stream):
+                    # The empty packet at the end has the decoder give what it holds back.
+                    if packet.is_keyframe or not key_frames_only or not packet.size:
+                        frames += len(packet.decode())
     return Counts(frames=frames)
 
 

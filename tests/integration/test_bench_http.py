@@ -18,7 +18,7 @@ from workers.model import TINY, load
 
 VIDEOS = 20
 QUESTIONS = 4
-ONE_BY_ONE = (http.IN_SQL, http.KNOWN, http.NEW)
+ONE_BY_ONE = (http.IN_SQL, http.KNOWN, http.NEW, http.EMBED_KNOWN, http.EMBED_NEW)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_all_is_measured_and_sql_finds_what_http_finds(
     found = clips(None, tmp_path, most=2)
     ratios = http.report(library, tmp_path, found, weighted, QUESTIONS, 3, rows.append)
 
-    assert [row.split(" | ")[:2] for row in rows[2:9]] == [
+    assert [row.split(" | ")[:2] for row in rows[2:11]] == [
         *([f"| {name}", "1"] for name in ONE_BY_ONE),
         *([f"| {name}", "3"] for name in (http.KNOWN, http.NEW)),
         *([f"| {name}", "1"] for name in (http.KNOWN_BESIDE, http.NEW_BESIDE)),

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import Engine
 
+from bench import search
 from bench.drawn import FRAMES_PER_VIDEO, draw, store
 from bench.engines import Numpy, installed
 from bench.search import QUERIES, report
@@ -21,3 +22,17 @@ def test_every_engine_finds_the_nearest(engine: Engine) -> None:
     assert found[Numpy.name].recall == 1
     recalls = {name: figures.recall for name, figures in found.items()}
     assert recalls == pytest.approx(dict.fromkeys(recalls, 1), abs=0.05)
+
+
+def test_an_engine_that_takes_too_long_is_given_up(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = draw(4 * FRAMES_PER_VIDEO)
+    store(engine, drawn)
+    monkeypatch.setattr(search, "_ROWS_AT_ONCE", FRAMES_PER_VIDEO)
+    rows: list[str] = []
+
+    found = report(engine, drawn, 3, rows.append, patience_s=0)
+
+    assert list(found) == list(QUERIES)
+    assert f"| {Numpy.name} | 25% taken in | | | over 0 | |" in rows
