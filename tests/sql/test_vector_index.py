@@ -274,3 +274,23 @@ def test_an_index_of_somebody_elses_is_left_alone(filled_engine: Engine, model: 
     with filled_engine.begin() as connection:
         assert vector_indexes(connection, model.id) == [built]
         connection.exec_driver_sql("DROP INDEX of_mine")
+
+
+@pytest.mark.parametrize(("frames", "candidates"), [(1_000_000, 1000), (5_000_000, 1250)])
+def test_more_candidates_are_read_where_the_library_is_large(
+    filled_engine: Engine, model: ModelRow, drawn: Filled, frames: int, candidates: int
+) -> None:
+    index = build(filled_engine, model, Kind.BINARY)
+    read = text("SELECT pg_stat_get_xact_tuples_returned(to_regclass(:index))")
+
+    with filled_engine.connect() as connection:
+        use_the_index(connection)
+        connection.execute(
+            text("UPDATE pg_class SET reltuples = :n WHERE oid = to_regclass(:table)"),
+            {"n": frames, "table": f"frame_embeddings_{model.id}"},
+        )
+        connection.execute(NEAREST, {"v": literal(drawn.questions[0]), "k": K, "exact": False})
+        returned = connection.execute(read, {"index": index.name}).scalar_one()
+        connection.rollback()
+
+    assert returned == candidates
