@@ -86,6 +86,14 @@ class Question:
         return bool(self.text.strip() or self.image or self.like)
 
     @property
+    def ranks_videos(self) -> bool:
+        """Whether whole videos are ranked, for which the limit then is, and not moments.
+
+        Keywords and what is said rank scenes, of which those of a video are but put together.
+        """
+        return self.group == "video" and not (self.keywords.strip() or self.said)
+
+    @property
     def weights(self) -> Mapping[str, float]:
         """What the picture and the words weigh against each other, if not the same.
 

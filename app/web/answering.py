@@ -65,8 +65,8 @@ class Shown:
 
 def to_rank(given: Given) -> Question:
     """The question as it is ranked for the page: with all the hits that are kept."""
-    most = KEPT_VIDEOS if given.is_grouped_by_video and given.match == "picture" else KEPT
-    return replace(given.question(most), moments_each=MOMENTS_EACH)
+    question = replace(given.question(KEPT), moments_each=MOMENTS_EACH)
+    return replace(question, limit=KEPT_VIDEOS) if question.ranks_videos else question
 
 
 def shown(engine: Engine, given: Given, limit: int) -> Shown:
@@ -105,7 +105,7 @@ def shown(engine: Engine, given: Given, limit: int) -> Shown:
 
 def _count(hits: Sequence[Hit], question: Question) -> int:
     """How many of what the question's limit is for: videos where videos are ranked, else hits."""
-    if question.group == "video" and not question.keywords and not question.said:
+    if question.ranks_videos:
         return len({hit.video_id for hit in hits})
     return len(hits)
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 
 from app import suggestions
 from app.web import create_app
-from app.web.answering import SHOWN
+from app.web.answering import KEPT_VIDEOS, MOMENTS_EACH, SHOWN
 from tests.conftest import Databases
 from tests.filling import answer, fill
 
@@ -182,6 +182,22 @@ def test_no_part_of_an_answer_tears_a_video_apart(
         rows += re.findall(r'class="video-hits">.*?"title">([^<]*)', page, re.DOTALL)
 
     assert len(rows) == len(set(rows)) == 30
+
+
+def test_all_that_a_frame_is_answered_by_can_be_reached_when_grouped(
+    own_client: FlaskClient, engine: Engine
+) -> None:
+    fill(engine, videos=85, frames=60)
+    page = own_client.get("/", query_string={"like": "4:17", "group": "video"}).text
+    hits = page.count('class="card"')
+
+    while more := re.search(r'data-more="([^"]*)"', page):
+        reply = own_client.get(unescape(more[1]))
+        assert reply.status_code == 200
+        page = reply.text
+        hits += page.count('class="card"')
+
+    assert hits == KEPT_VIDEOS * MOMENTS_EACH
 
 
 def test_a_cut_off_holds_for_what_is_said_as_well(client: FlaskClient) -> None:
