@@ -51,7 +51,9 @@ def suggest(engine: Engine, typed: str) -> tuple[Suggestion, ...]:
     known = name.lower()
     if known in ("longer", "shorter"):
         matching = (length for length in LENGTHS if length.startswith(value))
-        return tuple(Suggestion(f"{known}:{length}", KINDS[known].what) for length in matching)
+        return tuple(
+            Suggestion(f"{minus}{known}:{length}", KINDS[known].what) for length in matching
+        )
     wanted = _values(name, value)
     if wanted is None:
         return ()

@@ -282,6 +282,8 @@ def test_suggestions_are_names_and_then_values_that_occur(client: FlaskClient) -
     assert suggested("cam") == ["camera:"]
     assert suggested("camera:g") == ["camera:GoPro"]
     assert suggested("-tag:") == ["-tag:even", "-tag:odd"]
+    assert suggested("longer:1") == ["longer:10s", "longer:1m", "longer:1h"]
+    assert suggested("-shorter:3") == ["-shorter:30s"]
     assert suggested("after:2026")[0] == "after:2026-01"
     assert suggested("title:x") == []
     assert suggested("") == []
