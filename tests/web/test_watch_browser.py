@@ -146,6 +146,21 @@ def test_a_player_that_is_left_changes_no_other_address(page: Page, kept: str) -
     page.unroute_all(behavior="ignoreErrors")
 
 
+def test_a_link_within_the_page_leaves_the_player_as_it_was(page: Page, kept: str) -> None:
+    page.goto(kept)
+    expect(page.locator("#summary")).to_contain_text("Hit 1 of")
+
+    page.get_by_role("link", name="Skip to the results").press("Enter")
+    expect(page.locator("#results")).to_be_focused()
+    seek_to(page, 0.8)
+
+    expect(page.get_by_role("slider", name="Position")).to_have_attribute(
+        "aria-valuetext", "0:12 of 0:15"
+    )
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#summary")).to_contain_text("Hit 2 of")
+
+
 @pytest.mark.parametrize("name", ["scenes", "lines"])
 def test_arrow_keys_in_a_list_are_left_to_it(page: Page, kept: str, name: str) -> None:
     page.goto(kept)

@@ -33,6 +33,11 @@ function setUp() {
 }
 
 document.addEventListener("shown", setUp);
-// The address is that of another page by now, which has only to arrive: it is not this player's.
-addEventListener("popstate", () => page.abort());
+addEventListener("popstate", ({ state }) => {
+  // Without a state a link within the page was followed. Else the address is that of another page
+  // by now, which has only to arrive: it is not this player's.
+  if (state) {
+    page.abort();
+  }
+});
 setUp();
