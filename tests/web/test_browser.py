@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from app.web import create_app
 from app.web.answering import SHOWN
-from tests.keeping import add_source
+from tests.keeping import add_job, add_source
 from tests.web.serving import Server, served
 
 pytestmark = pytest.mark.browser
@@ -399,3 +399,21 @@ def test_the_status_is_kept_current_and_left_alone_elsewhere(
         page.close()
     assert width <= 320
     assert complaints == []
+
+
+def test_the_status_stays_as_it_is_while_somebody_is_at_it(
+    browser: Browser, engine: Engine
+) -> None:
+    add_job(engine)
+    with served(create_app(engine)) as server:
+        page = browser.new_page()
+        page.goto(f"{server.url}/status")
+        jobs = page.get_by_role("region", name="Jobs by task")
+        jobs.focus()
+        page.wait_for_timeout(6000)
+
+        expect(jobs).to_be_focused()
+        jobs.blur()
+        add_source(engine, "/brand-new")
+        expect(page.get_by_text("/brand-new")).to_be_visible()
+        page.close()

@@ -266,6 +266,8 @@ def test_selected_videos_get_tags(page: Page, engine: Engine) -> None:
 
     expect(page.locator("#summary")).to_contain_text("5 videos changed.")
     expect(page.locator("#video-2")).to_contain_text("beach")
+    # The bar is gone, and with it the button that had the focus.
+    expect(page.locator("#results")).to_be_focused()
     assert video(engine, "video 1").tags == ["odd"]
     assert video(engine, "video 3").tags == ["odd", "beach", "sea"]
 

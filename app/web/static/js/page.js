@@ -124,8 +124,9 @@ function swap(next, parts) {
   document.body.dataset.view = next.body.dataset.view;
   if (place) {
     // The control that was used goes on being used, so that a slider takes more than one step.
-    const again = focused.name && part(place).querySelector(`[name="${CSS.escape(focused.name)}"]`);
-    (again || part("results")).focus({ preventScroll: true });
+    // What has gone out of sight cannot have the focus, which would be lost.
+    const again = part(place).querySelector(`[name="${CSS.escape(focused.name ?? "")}"]`);
+    (again?.checkVisibility() ? again : part("results")).focus({ preventScroll: true });
   }
 }
 
