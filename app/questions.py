@@ -20,6 +20,7 @@ from app.errors import (
     QueryTimeoutError,
     SceneqlError,
 )
+from app.patience import Patience
 
 MAX_TEXT_LENGTH = 2000
 MAX_IMAGE_BYTES = 20 * 1024 * 1024
@@ -43,6 +44,8 @@ ERRORS: dict[str, type[SceneqlError]] = {
     "SQ003": EmptyIndexError,
     "SQ004": EmbedderTimeoutError,
 }
+
+PATIENCE = Patience()
 
 
 @dataclass(frozen=True)
@@ -118,10 +121,10 @@ def _awaited(connection: Connection, request: Row[Any], timeout_s: float | None)
     if timeout_s is None:
         timeout_s = get_settings().embed_timeout_s
     if request.attended:
-        with _no_time_limit(connection):
+        with PATIENCE.waiting(timeout_s) as wait_s, sql_errors(), _no_time_limit(connection):
             connection.execute(
                 text("CALL await_embedding(:request, :timeout_s)"),
-                {"request": request.id, "timeout_s": timeout_s},
+                {"request": request.id, "timeout_s": wait_s},
             )
     state = text("SELECT a.* FROM embedding_answer(:request) AS a")
     answer = connection.execute(state, {"request": request.id}).one()

@@ -34,6 +34,9 @@ STATUS: dict[type[SceneqlError], HTTPStatus] = {
     QueryTimeoutError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+# In the meantime an embedder may have loaded its model.
+RETRY_AFTER_S = 10
+
 
 def status_of(error: SceneqlError) -> HTTPStatus:
     """The HTTP status that an error stands for."""
@@ -41,6 +44,12 @@ def status_of(error: SceneqlError) -> HTTPStatus:
         (status for kind, status in STATUS.items() if isinstance(error, kind)),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
+
+
+def headers_of(error: SceneqlError) -> dict[str, str]:
+    """The HTTP headers that go with an error: when to ask again, where that may help."""
+    is_passing = isinstance(error, EmbedderTimeoutError)
+    return {"Retry-After": str(RETRY_AFTER_S)} if is_passing else {}
 
 
 def beside(error: SceneqlError) -> dict[str, SceneqlError]:
@@ -58,7 +67,9 @@ def register(flask: Flask) -> None:
 
     @flask.errorhandler(SceneqlError)
     def sceneql_error(error: SceneqlError) -> Response:
-        return _response(str(error), status_of(error))
+        response = _response(str(error), status_of(error))
+        response.headers.update(headers_of(error))
+        return response
 
     # What is sent past SQLAlchemy comes as the driver's own error.
     @flask.errorhandler(OperationalError)

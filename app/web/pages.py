@@ -23,7 +23,7 @@ from app.paging import page
 from app.questions import keep_picture, kept_picture
 from app.web import rates
 from app.web.answering import SHOWN, Shown, shown
-from app.web.errors import beside, status_of
+from app.web.errors import beside, headers_of, status_of
 from app.web.fetching import fetch_picture
 from app.web.media import VIDEO_ID, thumbnail_url, type_of_picture
 from app.web.question import SINGLE, Given, library, limit_of, picture_of, read_given, whole_number
@@ -74,7 +74,7 @@ def ask() -> ResponseReturnValue:
             params = given.but(image=keep_picture(library(), picture), like="")
     except SceneqlError as error:
         body = render_template("moments.html", given=given, **beside(error))
-        return body, status_of(error)
+        return body, status_of(error), headers_of(error)
     return redirect(url_for(".moments", **params), HTTPStatus.SEE_OTHER)
 
 
@@ -132,7 +132,7 @@ def _answered(given: Given, limit: int) -> ResponseReturnValue:
         return render_template("moments.html", given=given, empty=True), status_of(error)
     except SceneqlError as error:
         body = render_template("moments.html", given=given, **beside(error))
-        return body, status_of(error)
+        return body, status_of(error), headers_of(error)
     return render_template("moments.html", given=given, shown=answer)
 
 
