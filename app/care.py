@@ -1,5 +1,6 @@
 """How the system stands: sources, queue, what is being done, what failed, rate and time left."""
 
+import logging
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -11,9 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import catalog
 from app.catalog import LibraryStatus
 from app.errors import SceneqlError
-from app.failures import in_one_line
+from app.failures import for_strangers, in_one_line
 from app.migrate import is_current, known_head
 from app.queue import INGEST_TASK, queues_served
+
+logger = logging.getLogger(__name__)
 
 # A worker reports every ten seconds; one that has not for this long is taken for dead.
 HEARTBEAT_LATE_S = 60
@@ -105,7 +108,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Health:
-    """Whether the database can be used; `reason` says why not, in one line."""
+    """Whether the database can be used; `reason` says why not, in one line that all may read."""
 
     schema: str | None = None
     embedder_running: bool = False
@@ -252,15 +255,18 @@ def snapshot(engine: Engine) -> Snapshot:
 
 
 def health(engine: Engine) -> Health:
-    """Whether the database answers and has the schema that this program knows."""
+    """Whether the database answers and has the schema that this program knows.
+
+    What is not for everybody's eyes is logged.
+    """
     try:
         if not is_current(engine):
             return Health(reason="the database has no schema, or an old one: sceneql db upgrade")
         with engine.connect() as connection:
             running = connection.execute(text("SELECT embedder_running()")).scalar_one()
     except (SceneqlError, SQLAlchemyError) as error:
-        line = in_one_line(error)
-        return Health(reason=line or str(error).splitlines()[0])
+        logger.error("%s", in_one_line(error) or error)
+        return Health(reason=for_strangers(error))
     return Health(schema=known_head(), embedder_running=running)
 
 

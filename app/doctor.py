@@ -14,7 +14,7 @@ from app.catalog import TINY_MODEL, active_model
 from app.config import CHECKOUT, Settings
 from app.doctor_finding import Finding, ok, warning, wrong
 from app.errors import SceneqlError
-from app.failures import in_one_line
+from app.failures import NO_ANSWER_CURE, in_one_line
 from app.migrate import is_current
 
 LITTLE_SPACE_BYTES = 2 * 2**30
@@ -40,7 +40,8 @@ def examine(connect: Callable[[], Engine], settings: Settings) -> Iterator[Findi
             if settings.database_url
             else f"start it with sceneql up; its log is {settings.home / 'postgres/server.log'}"
         )
-        yield wrong("database", in_one_line(error) or str(error).splitlines()[0], start)
+        line = in_one_line(error) or str(error).splitlines()[0]
+        yield wrong("database", line.removesuffix(f"; {NO_ANSWER_CURE}"), start)
         return
     yield ok("database", "answers")
     # What is in force counts, and old sessions keep what they began with.

@@ -13,6 +13,8 @@ CURES: dict[type[psycopg.Error], str] = {
     "superuser run: sceneql db upgrade",
     LockNotAvailable: "try again when others are done",
 }
+# The embedded one is started by any command that needs it.
+NO_ANSWER_CURE = "start it (sceneql status starts the embedded one), or correct DATABASE_URL"
 # The SQLSTATEs, by how they begin, of connections that break and of servers that start or stop.
 NO_ANSWER = ("08", "57P")
 
@@ -25,14 +27,29 @@ def in_one_line(error: BaseException) -> str | None:
     """
     if isinstance(error, SceneqlError):
         return str(error)
-    original = error.orig if isinstance(error, DBAPIError) else error
+    original = _of_driver(error)
     if line := refusal(original):
         return line
     if isinstance(original, psycopg.OperationalError):
-        return f"the database does not answer: {_first_line(original)}"
+        return f"the database does not answer: {_first_line(original)}; {NO_ANSWER_CURE}"
     if isinstance(error, OSError):
         return str(error)
     return in_one_line(error.__cause__) if error.__cause__ else None
+
+
+def for_strangers(error: BaseException) -> str:
+    """The same for whoever asks the page, of an error of this program's or of the database's.
+
+    The driver's own words name the server's address, which is not for them.
+    """
+    if isinstance(error, SceneqlError):
+        return str(error)
+    original = _of_driver(error)
+    if line := refusal(original):
+        return line
+    if isinstance(original, psycopg.OperationalError):
+        return f"the database does not answer: {NO_ANSWER_CURE}"
+    return "the database cannot be used; the log of the page says why"
 
 
 def refusal(error: BaseException | None) -> str | None:
@@ -47,6 +64,10 @@ def refusal(error: BaseException | None) -> str | None:
     what = error.diag.message_primary or _first_line(error)
     cure = next((CURES[kind] for kind in CURES if isinstance(error, kind)), error.diag.message_hint)
     return f"the database refuses: {what}; {cure}" if cure else f"the database refuses: {what}"
+
+
+def _of_driver(error: BaseException) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
 
 
 def _first_line(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from app.errors import (
     QueryTimeoutError,
     SceneqlError,
 )
-from app.failures import in_one_line, refusal
+from app.failures import for_strangers, in_one_line
 from app.questions import MAX_IMAGE_BYTES, MAX_TEXT_LENGTH
 
 # The narrower kind before the wider one.
@@ -79,11 +79,7 @@ def register(flask: Flask) -> None:
         if isinstance(original, psycopg.errors.QueryCanceled):
             return sceneql_error(QueryTimeoutError())
         flask.logger.error("%s", in_one_line(error))
-        # The driver's own words name the server's address, which is not for whoever asks.
-        line = refusal(original) or (
-            "The database does not answer: start it, or set DATABASE_URL to one that runs."
-        )
-        return _response(line, HTTPStatus.SERVICE_UNAVAILABLE)
+        return _response(for_strangers(error), HTTPStatus.SERVICE_UNAVAILABLE)
 
     @flask.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from app.db import address_of
-from app.failures import in_one_line
+from app.failures import NO_ANSWER_CURE, for_strangers, in_one_line
 
 
 def raising(code: str) -> str:
@@ -24,8 +24,8 @@ def raising(code: str) -> str:
         ("55P03", "the database refuses: it went wrong; try again when others are done"),
         ("40P01", "the database refuses: it went wrong; CALL somebody."),
         ("53200", "the database refuses: it went wrong; CALL somebody."),
-        ("57P01", "the database does not answer: it went wrong"),
-        ("08006", "the database does not answer: it went wrong"),
+        ("57P01", f"the database does not answer: it went wrong; {NO_ANSWER_CURE}"),
+        ("08006", f"the database does not answer: it went wrong; {NO_ANSWER_CURE}"),
     ],
     ids=["disk full", "lock", "deadlock", "memory", "shutdown", "connection"],
 )
@@ -45,4 +45,21 @@ def test_a_database_that_is_not_there_does_not_answer() -> None:
     with pytest.raises(psycopg.OperationalError) as raised:
         psycopg.connect("postgresql://nobody@127.0.0.1:1/nothing")
 
-    assert str(in_one_line(raised.value)).startswith("the database does not answer: ")
+    line = str(in_one_line(raised.value))
+    assert line.startswith("the database does not answer: ")
+    assert "127.0.0.1" in line
+    assert line.endswith("or correct DATABASE_URL")
+
+
+def test_strangers_are_not_told_where_the_database_is() -> None:
+    with pytest.raises(psycopg.OperationalError) as raised:
+        psycopg.connect("postgresql://nobody@127.0.0.1:1/nothing")
+
+    assert for_strangers(raised.value) == f"the database does not answer: {NO_ANSWER_CURE}"
+
+
+def test_what_else_the_database_says_is_left_to_the_log(engine: Engine) -> None:
+    with engine.connect() as connection, pytest.raises(DBAPIError) as raised:
+        connection.execute(text("SELECT secret_function()"))
+
+    assert for_strangers(raised.value).startswith("the database cannot be used")

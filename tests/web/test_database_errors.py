@@ -55,7 +55,7 @@ def test_a_database_that_dies_during_a_search_does_not_answer(
         end_who_waits(holder, request)
 
     assert request.result().status_code == 503
-    assert "The database does not answer: start it" in request.result().text
+    assert "the database does not answer: start it" in request.result().text
     assert client.get(address).status_code == 200
 
 

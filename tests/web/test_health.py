@@ -1,5 +1,6 @@
 """/healthz and /metrics: what machines ask of the page."""
 
+import pytest
 from flask.testing import FlaskClient
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -42,13 +43,17 @@ def test_a_healthy_page_says_so_and_whether_an_embedder_runs(own_client: FlaskCl
     assert reply.json == {"status": "ok", "schema": known_head(), "embedder_running": False}
 
 
-def test_a_database_that_is_down_is_unhealthy_with_its_reason() -> None:
+def test_a_database_that_is_down_is_unhealthy_with_its_reason_and_not_its_address(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     reply = create_app(engine_for(NOWHERE), Settings()).test_client().get("/healthz")
 
     assert reply.status_code == 503
     assert reply.json is not None
     assert reply.json["status"] == "unavailable"
-    assert "the database does not answer" in reply.json["reason"]
+    assert reply.json["reason"].startswith("the database does not answer: start it")
+    assert "127.0.0.1" not in reply.text
+    assert "127.0.0.1" in caplog.text
 
 
 def test_a_database_without_the_schema_is_unhealthy(databases: Databases) -> None:
