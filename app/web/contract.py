@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any, Self
 
-from flask import Blueprint, Request, abort
+from flask import Blueprint, Request, abort, current_app, request
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError
 from pydantic import model_validator as validates
 from spectree import Response, SecurityScheme, SpecTree
@@ -176,3 +176,11 @@ contract = SpecTree(
     page_templates={},
 )
 blueprint = Blueprint("api", __name__)
+
+
+@blueprint.before_request
+def refuse_parameters() -> None:
+    """Refuse parameters in an address that takes none; where it takes some, their model does."""
+    view = current_app.view_functions[str(request.endpoint)]
+    if "query" not in view.__annotations__:
+        Parameters.model_validate(request.args.to_dict(flat=False))

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 import pytest
 import schemathesis
-from flask import Flask
+from flask import Flask, url_for
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
@@ -119,6 +120,22 @@ def test_every_address_of_the_api_is_described(client: FlaskClient) -> None:
     }
 
     assert len(served - own) == len(described_paths)
+
+
+def test_no_address_takes_a_parameter_that_nobody_knows(own_client: FlaskClient) -> None:
+    names = {"video_id": 1, "token": UUID(int=0)}
+    rules = own_client.application.url_map.iter_rules()
+    ours = [rule for rule in rules if rule.endpoint.startswith("api.")]
+
+    for rule in ours:
+        with own_client.application.test_request_context():
+            given = {name: names[name] for name in rule.arguments}
+            address = url_for(rule.endpoint, **given, colour="red")
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            reply = own_client.open(address, method=method)
+            assert reply.status_code == 400, (method, address)
+            assert "there is no parameter 'colour'" in reply.text, (method, address)
+    assert len(ours) > 10
 
 
 def test_the_page_of_the_api_shows_every_address(client: FlaskClient) -> None:
