@@ -22,9 +22,9 @@ MOST = 30
 MAX_LENGTH = 300
 
 _NAME = r"[^\W\d_][\w.-]*"
-_TYPED = re.compile(
-    rf"""(?<!\S)(?P<minus>-?)(?P<name>{_NAME}):(?P<value>"[^"]*"|[^\s":/][^\s"]*)(?!\S)"""
-)
+# One slash begins a path, two come after the beginning of an address, which is no name.
+_BARE = r'(?!//)[^\s":][^\s"]*'
+_TYPED = re.compile(rf"""(?<!\S)(?P<minus>-?)(?P<name>{_NAME}):(?P<value>"[^"]*"|{_BARE})(?!\S)""")
 _FILTER = re.compile(rf"(?P<minus>-?)(?P<name>{_NAME}):(?P<value>.*)", re.DOTALL)
 _DURATION = re.compile(
     r"(?:(?P<h>\d{1,5})h)?(?:(?P<m>\d{1,6})m)?(?:(?P<s>\d{1,8}(?:\.\d{1,6})?)s?)?", re.IGNORECASE
@@ -40,7 +40,7 @@ class TypedFilter:
     is_negated: bool = False
 
     def __str__(self) -> str:
-        bare = re.fullmatch(r'[^\s":/][^\s"]*', self.value)
+        bare = re.fullmatch(_BARE, self.value)
         value = self.value if bare else f'"{self.value}"'
         return f"{'-' if self.is_negated else ''}{self.name}:{value}"
 

@@ -26,6 +26,8 @@ def as_sql(condition: ColumnElement[bool]) -> str:
         ('camera:"GoPro Hero 9"', "", ('camera:"GoPro Hero 9"',)),
         ("a 16:9 picture", "a 16:9 picture", ()),
         ("see https://example.org/a", "see https://example.org/a", ()),
+        ("dog file:/videos/trip", "dog", ("file:/videos/trip",)),
+        ('file:"/videos/a trip" -file:"/tmp"', "", ('file:"/videos/a trip"', "-file:/tmp")),
         ("note: to self", "note: to self", ()),
         ("  two   spaces ", "two spaces", ()),
         ("название:маяк", "", ("название:маяк",)),
@@ -35,7 +37,10 @@ def test_filters_are_told_from_words(box: str, words: str, filters: tuple[str, .
     assert split_off(box) == (words, filters)
 
 
-@pytest.mark.parametrize("text", ["tag:beach", '-camera:"GoPro Hero"', 'said:"a b"', "after:2026"])
+@pytest.mark.parametrize(
+    "text",
+    ["tag:beach", '-camera:"GoPro Hero"', 'said:"a b"', "after:2026", "file:/v", 'file:"//v"'],
+)
 def test_what_a_filter_is_written_as_reads_as_the_same_filter(text: str) -> None:
     typed = TypedFilter.parse(text)
 
