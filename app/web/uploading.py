@@ -1,5 +1,6 @@
 """Uploads: each file as the body of a request of its own, or some of them by a plain form."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -37,7 +38,7 @@ def put(name: str) -> ResponseReturnValue:
         path = receive(folder, name, body, size_bytes=length, most_bytes=most_bytes)
     except BadRequestError as error:
         return _refused(error)
-    index_files(library(), [str(path)])
+    _queue([path])
     return jsonify(name=path.name), HTTPStatus.CREATED
 
 
@@ -62,12 +63,12 @@ def post() -> ResponseReturnValue:
             path = receive(folder, file.filename, body, size_bytes=None, most_bytes=most_bytes)
         except BadRequestError as error:
             if kept:
-                index_files(library(), map(str, kept))
+                _queue(kept)
                 names = ", ".join(path.name for path in kept)
                 raise BadRequestError(f"{error}. {names} arrived.") from error
             raise
         kept.append(path)
-    index_files(library(), map(str, kept))
+    _queue(kept)
     return back_to_list("uploaded", len(kept))
 
 
@@ -80,6 +81,19 @@ def _folder() -> tuple[Path, int]:
             "Uploads are off: set SCENEQL_UPLOADS to the folder that they are to go to.",
         )
     return settings.uploads, settings.upload_max_mb * MEGABYTE
+
+
+def _queue(arrived: Sequence[Path]) -> None:
+    """Has files indexed that have just arrived; where they cannot be queued they do not stay.
+
+    Whoever is told of the failure sends them again, and would have them twice.
+    """
+    try:
+        index_files(library(), map(str, arrived))
+    except Exception:
+        for path in arrived:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _refused(error: BadRequestError) -> Response:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from werkzeug.test import TestResponse
 
 from app.config import Settings
+from app.db import engine_for
 from app.errors import BadRequestError
 from app.uploads import SPARE_BYTES, TooLargeError, receive, safe_name
 from app.web import create_app
@@ -260,6 +261,18 @@ def test_a_plain_form_uploads_several(uploader: FlaskClient, engine: Engine, fol
     assert "2 files uploaded" in uploader.get(reply.location).text
     assert sorted(files(folder)) == ["a.mp4", "b.webm"]
     assert len(queued(engine)) == 2
+
+
+def test_what_cannot_be_queued_does_not_stay(folder: Path, settings_of_test: Settings) -> None:
+    nowhere = engine_for("postgresql://nobody@127.0.0.1:1/nothing")
+    settings = settings_of_test.model_copy(update={"uploads": folder})
+    client = create_app(nowhere, settings).test_client()
+    form = {"file": [(BytesIO(BODY), "a.mp4"), (BytesIO(BODY), "b.webm")]}
+
+    replies = [put(client, "clip.mp4"), client.post("/library/uploads/", data=form)]
+
+    assert [reply.status_code for reply in replies] == [503, 503]
+    assert files(folder) == {}
 
 
 def test_a_plain_form_says_what_arrived_and_what_did_not(
