@@ -56,5 +56,8 @@ def _wait_until_present(engine: Engine, process: "subprocess.Popen[bytes]") -> N
             if process.poll() is not None:
                 raise EmbedderAbsentError("the embedder could not start; its reason stands above")
             if time.monotonic() > deadline:
-                raise EmbedderAbsentError(f"the embedder did not start in {START_TIMEOUT_S:.0f} s")
+                raise EmbedderAbsentError(
+                    f"the embedder did not start in {START_TIMEOUT_S:.0f} s; see what it does: "
+                    "sceneql worker --only embedder"
+                )
             time.sleep(0.05)

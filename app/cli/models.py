@@ -1,6 +1,7 @@
 """`sceneql models ...`: the models of the library, and which of them searches use."""
 
 import json
+import sys
 from dataclasses import asdict
 
 import click
@@ -13,6 +14,7 @@ from app.cli.children import run
 from app.cli.database import open_database
 from app.cli.search import new_table
 from app.config import get_settings
+from app.errors import BadRequestError
 from app.model_catalog import ModelRow, ModelState
 from app.model_switch import lacking, switch
 from app.supervisor import worker_command
@@ -106,6 +108,8 @@ def drop(model: str, yes: bool) -> None:
     with engine.connect() as connection:
         row = model_catalog.find_model(connection, model)
     if not yes and not row.active:
+        if not sys.stdin.isatty():
+            raise BadRequestError("nobody is there to be asked; say --yes to drop it")
         click.confirm(f"drop {row} with its vectors?", abort=True, err=True)
     model_catalog.drop_model(engine, row, _say)
     _say(f"{row} is dropped")

@@ -223,12 +223,25 @@ def test_a_worker_fills_in_the_background(engine: Engine) -> None:
     assert refused.returncode == 2
     assert "searches use tiny/shapes-v1" in refused.stderr
     declined = sceneql("models", "drop", str(SMALL), stdin="n\n")
-    assert declined.returncode == 130
+    assert declined.returncode == 2
+    assert "say --yes" in declined.stderr
     assert len(list_models(engine)) == 2
     # The worker may be embedding its sample again still, which this waits for.
     dropped = sceneql("models", "drop", str(SMALL), "--yes")
     assert dropped.returncode == 0, dropped.stderr
     assert [model.model for model in list_models(engine)] == [str(TINY)]
+
+
+@pytest.mark.usefixtures("settings_of_test")
+def test_a_model_is_not_dropped_where_nobody_can_be_asked(engine: Engine) -> None:
+    add_active_model(engine, "former")
+    add_active_model(engine, "present")
+
+    refused = sceneql("models", "drop", "former")
+
+    assert refused.returncode == 2
+    assert "nobody is there to be asked; say --yes to drop it" in refused.stderr
+    assert len(list_models(engine)) == 2
 
 
 @pytest.mark.usefixtures("_library")
