@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select
 
 from app.asking import Question
 from app.catalog import ActiveModel
-from app.errors import BadRequestError, EmbedderAbsentError
+from app.errors import BadRequestError, EmbedderAbsentError, SceneqlError
 from app.questions import Asked, ask_again, ask_picture, ask_words, one_model, sql_errors
-from app.ranking import statement_of, within
+from app.ranking import statement_of, vector_of, within
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,17 @@ def make_ready(
         asked.append(picture)
         question = replace(question, image=picture.key)
     return asked, question
+
+
+def is_ready(engine: Engine, question: Question) -> bool:
+    """Whether all vectors of a question are at hand, so that no embedder has to be asked."""
+    vectors = (vector_of(question), func.hybrid_vector(question.then.strip()))
+    try:
+        with engine.connect() as connection, sql_errors():
+            connection.execute(select(*(vector.is_not(None) for vector in vectors)))
+    except SceneqlError:
+        return False
+    return True
 
 
 def _hit(row: Any) -> Hit:

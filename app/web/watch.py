@@ -17,6 +17,7 @@ from app.errors import (
     EmbedderTimeoutError,
     EmptyIndexError,
 )
+from app.search import is_ready
 from app.watching import Line, Neighbours, Point, Watched, WatchedScene
 from app.web import rates
 from app.web.media import MAX_CLIP_S, VIDEO_ID, seconds
@@ -68,7 +69,9 @@ def _player(video_id: int, timeout_s: float | None) -> str:
     t_s = seconds("t", 0.0)
     absence = _absence(video_id)
     given, question, problem = _asked()
-    if question is not None:
+    neighbours = _neighbours(video_id)
+    # From hit to hit of an answer, which was counted, one goes as fast as a held key repeats.
+    if question is not None and not (neighbours and is_ready(library(), question)):
         rates.count(rates.QUESTIONS)
     is_late = False
     try:
@@ -99,7 +102,7 @@ def _player(video_id: int, timeout_s: float | None) -> str:
         frame=_nearest(points, t_s),
         lines=_listed(lines, t_s),
         here={**given.params, **_place()},
-        neighbours=_neighbours(video_id),
+        neighbours=neighbours,
     )
 
 

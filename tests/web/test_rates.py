@@ -1,13 +1,17 @@
 """How often one client may do what costs much."""
 
 from io import BytesIO
+from uuid import UUID
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, text
 
+from app.asking import Question
 from app.config import Settings
+from app.paging import keep
+from app.search import search
 from app.web import create_app, rates
 from tests.web.serving import served
 
@@ -51,6 +55,22 @@ def test_a_question_counts_wherever_it_is_asked(drawn_library: Engine) -> None:
         for again in ("/?q=a+red+circle", "/api/search?q=a+red+circle", f"/watch/{video_id}?q=a"):
             assert client.get(again).status_code == 429, (first, again)
         assert client.get(f"/watch/{video_id}").status_code == 200
+
+
+def test_going_through_an_answer_counts_nothing_but_other_questions_do(
+    drawn_library: Engine,
+) -> None:
+    token = keep(drawn_library, search(drawn_library, Question(text="a red circle")).hits)
+    client = page_with(drawn_library, questions_per_minute=1).test_client()
+
+    def watched(times: int, words: str, answer: object) -> list[int]:
+        asked = {"q": words, "answer": str(answer), "n": "0"}
+        return [client.get("/watch/4", query_string=asked).status_code for _ in range(times)]
+
+    assert watched(3, "a red circle", token) == [200, 200, 200]
+    assert watched(2, "never asked", token) == [200, 429]
+    assert watched(1, "a red circle", UUID(int=0)) == [429]
+    assert watched(1, "a red circle", token) == [200]
 
 
 def test_pictures_by_address_are_counted_before_they_are_fetched(drawn_library: Engine) -> None:
