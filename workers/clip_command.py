@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 from pgvector import HalfVector
@@ -17,8 +18,10 @@ from app.migrate import ensure_current
 from app.sampling import Sampling
 from workers.analysis import Analysis, Sample
 from workers.library import content_hash
-from workers.model import Model, ModelId, load
 from workers.scenes import analyse
+
+if TYPE_CHECKING:
+    from workers.model import Model
 
 BATCH_SIZE = 32
 SAMPLING = Sampling.parse("scenes:1")
@@ -51,6 +54,9 @@ def embed(settings: Settings, path: Path) -> None:
         active = active_model(connection)
     if active is None:
         raise EmptyIndexError("the index is empty; index some videos first: sceneql ingest FOLDER")
+    # Not above: torch takes seconds, and fingerprints need no model.
+    from workers.model import ModelId, load
+
     model = load(ModelId(active.name, active.pretrained), settings.weights_dir)
     samples: list[Sample] = []
     rows: list[tuple[int, float, HalfVector]] = []
@@ -86,7 +92,7 @@ def _analyse(path: Path, on_sample: Callable[[Sample], None]) -> Analysis:
 
 
 def _add(
-    model: Model,
+    model: "Model",
     samples: list[Sample],
     sample: Sample,
     rows: list[tuple[int, float, HalfVector]],
@@ -96,7 +102,9 @@ def _add(
         _flush(model, samples, rows)
 
 
-def _flush(model: Model, samples: list[Sample], rows: list[tuple[int, float, HalfVector]]) -> None:
+def _flush(
+    model: "Model", samples: list[Sample], rows: list[tuple[int, float, HalfVector]]
+) -> None:
     if samples:
         vectors = model.encode_images([sample.image for sample in samples])
         rows += [

@@ -5,14 +5,17 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
-from workers.model import Model
+if TYPE_CHECKING:
+    # Types alone, so that what uses this can start before torch is loaded, which takes seconds.
+    from torch import Tensor
+
+    from workers.model import Model
 
 BATCH_SIZE = 24
 # One batch is being embedded while the next one fills; more would only take memory.
@@ -31,7 +34,7 @@ class Embedding:
     all of them share batches. The model computes outside of Python's lock: the decoding goes on.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: "Model") -> None:
         self.model = model
         self._lock = threading.Lock()
         self._adding = 0
@@ -93,7 +96,7 @@ class Embedding:
             self._batches += 1
             self._thread.submit(self._embed, batch)
 
-    def _embed(self, batch: list[tuple[Tensor, "Future[Vector]"]]) -> None:
+    def _embed(self, batch: "list[tuple[Tensor, Future[Vector]]]") -> None:
         try:
             vectors = self.model.encode_prepared([picture for picture, _ in batch])
         except BaseException as error:

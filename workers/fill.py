@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,11 @@ from app.errors import MediaError
 from app.model_catalog import count_lacking, lacks
 from app.models import Frame, Video
 from workers.embedding import Batches, Embedding
-from workers.model import Model
 from workers.pictures import StoredVideo, decoded, stored_video, thumbnails
 from workers.vectors import vector_driver
+
+if TYPE_CHECKING:
+    from workers.model import Model
 
 
 @dataclass
@@ -55,7 +58,7 @@ class Filler:
     def __init__(
         self,
         engine: Engine,
-        model: Model,
+        model: "Model",
         model_id: int,
         on_progress: Callable[[FillProgress], None] = lambda _: None,
     ) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
@@ -28,9 +29,11 @@ from app.model_switch import lacking
 from app.models import Frame
 from app.queue import enqueue_fill
 from workers.fill import Filler, FillProgress
-from workers.model import Model, ModelId, load
 from workers.model_check import check
 from workers.questions import answer_questions
+
+if TYPE_CHECKING:
+    from workers.model import Model
 
 LINE_EVERY_S = 10.0
 
@@ -44,7 +47,7 @@ def fill(settings: Settings, name: str, *, background: bool) -> int:
     engine = get_engine(settings)
     ensure_current(engine, settings)
     _refuse_an_empty_index(engine)
-    model = _load(settings, ModelId.parse(name), console)
+    model = _load(settings, name, console)
     row = add(engine, model, _show_in(console))
     if background:
         queued = "a worker will fill it" if enqueue_fill(str(row)) else "it was queued already"
@@ -64,7 +67,7 @@ def prepare(settings: Settings, name: str) -> int:
     with engine.connect() as connection:
         row = find_model(connection, name)
         missing = lacking(connection, row.id)
-    model = _load(settings, ModelId(row.name, row.pretrained), console)
+    model = _load(settings, str(row), console)
     if missing.frames and not _fill(engine, model, row, console):
         return 1
     with console.status("answering what was asked before"):
@@ -73,7 +76,7 @@ def prepare(settings: Settings, name: str) -> int:
     return 0
 
 
-def add(engine: Engine, model: Model, on_wait: Callable[[str], None]) -> ModelRow:
+def add(engine: Engine, model: "Model", on_wait: Callable[[str], None]) -> ModelRow:
     """The model's row in the index, made with its partition if there is none yet.
 
     Raises BusyDatabaseError.
@@ -110,12 +113,15 @@ def _refuse_an_empty_index(engine: Engine) -> None:
             )
 
 
-def _load(settings: Settings, model_id: ModelId, console: Console) -> Model:
+def _load(settings: Settings, name: str, console: Console) -> "Model":
     with console.status("loading the model"):
-        return load(model_id, settings.weights_dir, on_progress=_show_in(console))
+        # Not before what is refused without a model, for torch takes seconds.
+        from workers.model import ModelId, load
+
+        return load(ModelId.parse(name), settings.weights_dir, on_progress=_show_in(console))
 
 
-def _fill(engine: Engine, model: Model, row: ModelRow, console: Console) -> bool:
+def _fill(engine: Engine, model: "Model", row: ModelRow, console: Console) -> bool:
     """Fills and checks a model; whether it passed."""
     with fill_lock(engine, row), _bar(f"filling {row}", console) as show:
         report = Filler(engine, model, row.id, show).run()

@@ -16,10 +16,8 @@ from app.migrate import ensure_current
 from app.sampling import Sampling
 from workers.decoders import Decoders
 from workers.embedding import Embedding
-from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester, Outcome
 from workers.library import find_media
-from workers.model import DEFAULT, TINY
 from workers.progress import display
 from workers.several import ingest_files
 
@@ -94,9 +92,13 @@ def _ingest_files(
     ensure_current(engine, settings)
     with ExitStack() as stack:
         decoders = stack.enter_context(closing(Decoders.of(settings, most=len(files))))
-        # They start while the model is being loaded.
+        # They start while torch and the model are being loaded.
         decoders.start()
         with console.status("loading the model"):
+            # Not before the paths and the database are in order, for torch takes seconds.
+            from workers.index_model import claim, load_for_ingest
+            from workers.model import DEFAULT, TINY
+
             model = load_for_ingest(engine, settings)
             model_id = claim(engine, model)
         if model.id == TINY:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -10,8 +11,10 @@ from sqlalchemy import Engine, func, select, text
 from app.errors import MediaError
 from app.model_catalog import count_lacking
 from app.models import Frame
-from workers.model import Model
 from workers.pictures import decoded, stored_video, thumbnails
+
+if TYPE_CHECKING:
+    from workers.model import Model
 
 SAMPLE = 24
 SEED = 1
@@ -62,7 +65,7 @@ class Check:
         )
 
 
-def check(engine: Engine, model: Model, model_id: int, *, seed: int = SEED) -> Check:
+def check(engine: Engine, model: "Model", model_id: int, *, seed: int = SEED) -> Check:
     """Counts the frames that lack a vector, and embeds a sample of the others again."""
     with engine.connect() as connection:
         frames = connection.execute(select(func.count()).select_from(Frame)).scalar_one()

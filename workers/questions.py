@@ -1,5 +1,7 @@
 """Answers with another model what was asked of the active one, before searches switch to it."""
 
+from typing import TYPE_CHECKING
+
 import psycopg
 from pgvector.psycopg import register_vector
 from psycopg.rows import class_row
@@ -8,12 +10,14 @@ from sqlalchemy import Engine
 from app.db import address_of
 from app.model_switch import QUESTIONS_SINCE, UNANSWERED
 from workers.embedder import Request, replies
-from workers.model import Model
+
+if TYPE_CHECKING:
+    from workers.model import Model
 
 QUESTIONS_AT_ONCE = 32
 
 
-def answer_questions(engine: Engine, model: Model, model_id: int) -> int:
+def answer_questions(engine: Engine, model: "Model", model_id: int) -> int:
     """Answers with another model what was asked of the active one; returns how many there were.
 
     So the questions of the last weeks have their vectors at hand after a switch, too. Clips are

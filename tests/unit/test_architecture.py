@@ -1,6 +1,9 @@
 """Imports go one way, and the heavy libraries stay where they belong."""
 
 import ast
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -172,6 +175,14 @@ def test_decoding_knows_no_model(module: str) -> None:
     }
 
     assert not torch, f"{module} imports {', '.join(sorted(torch))}"
+
+
+def test_what_needs_no_model_does_not_wait_for_torch() -> None:
+    commands = [name for name in MODULES if re.fullmatch(r"workers\.\w+_command", name)]
+    assert "workers.ingest_command" in commands
+    statement = f"import sys, {', '.join(commands)}; sys.exit('torch' in sys.modules)"
+
+    subprocess.run([sys.executable, "-c", statement], cwd=ROOT, check=True)
 
 
 def test_no_two_advisory_locks_are_the_same() -> None:
