@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -123,6 +124,26 @@ def test_a_module_in_the_current_folder_is_never_run(
 
     assert "run from the current folder" not in done.stdout
     assert "there is no such file or folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["status"], ["search", "--frob"], ["ingest", "nothing.mp4"], ["db", "psql", "-c", "x"]],
+    ids=" ".join,
+)
+def test_the_forked_commands_of_these_tests_do_what_started_ones_do(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "app.cli", *arguments]
+
+    started = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    forked = sceneql(*arguments)
+
+    assert forked.returncode == started.returncode
+    assert without_times(forked.stdout) == without_times(started.stdout)
+    assert without_times(forked.stderr) == without_times(started.stderr)
+
+
+def without_times(shown: str) -> str:
+    return re.sub(r"\d+\.\d s", "", shown)
 
 
 def test_a_newer_database_says_so(engine: Engine) -> None:
