@@ -17,6 +17,10 @@ from app.queue import INGEST_QUEUE
 from app.sources import Rules, add_source, due_sources, find_source, pause_source
 from tests.command import sceneql
 from tests.media import shot, write_clip
+from workers.decoder import Decoder
+from workers.decoders import Decoders
+from workers.embedding import Embedding
+from workers.model import TINY, load
 from workers.scan import SETTLE_S, Report, scan
 from workers.scanner import Scanner
 from workers.tasks import IngestWorker
@@ -53,10 +57,22 @@ def scan_root(engine: Engine, settings_of_test: Settings, root: Path) -> Scan:
     return lambda: scan(engine, find_source(engine, str(root)))
 
 
+@pytest.fixture(scope="module")
+def embedding() -> Iterator[Embedding]:
+    """The tiny model at work, for all tests that index something."""
+    with Embedding(load(TINY, Path("unused"))) as embedding:
+        yield embedding
+
+
 @pytest.fixture
-def work(settings_of_test: Settings) -> Callable[[], None]:
+def work(
+    settings_of_test: Settings, embedding: Embedding, decoder: Decoder
+) -> Iterator[Callable[[], None]]:
     """Does all the jobs in the queue."""
-    worker = IngestWorker(settings_of_test.model_copy(update={"model": "tiny"}))
+    worker = IngestWorker(settings_of_test)
+    # A model and decoders of its own would take longer than what most of the tests are about.
+    worker.embedding = embedding
+    worker.decoders = Decoders([decoder])
 
     def until_empty() -> None:
         worker.app().run_worker(
@@ -67,7 +83,8 @@ def work(settings_of_test: Settings) -> Callable[[], None]:
             delete_jobs="successful",
         )
 
-    return until_empty
+    yield until_empty
+    worker.engine.dispose()
 
 
 def rows(engine: Engine, query: str) -> Sequence[tuple[object, ...]]:
