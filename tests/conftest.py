@@ -22,11 +22,19 @@ from sqlalchemy import Engine, text
 from app.config import Settings, get_settings
 from app.db import address_of, engine_for
 from app.embedded import EmbeddedPostgres
-from app.migrate import configure, upgrade
+from app.migrate import SQL_FOLDER, upgrade
 from workers.decoder import Decoder
 
 SERVERS = "SCENEQL_TEST_SERVERS"
 VERSIONS = (18, 16)
+CONFIGURE = (SQL_FOLDER / "configure.sql").read_bytes()
+SETTINGS = {
+    # Nothing of a test's has to survive a crash of the machine, and half the time is fsync.
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "checkpoint_timeout": "1h",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -66,8 +74,9 @@ class Databases:
     def __init__(self, version: int) -> None:
         self.server = EmbeddedPostgres(Path(os.environ[SERVERS]) / f"pg{version}", version)
         self.server.start()
-        # Nothing of a test's has to survive a crash of the machine, and half the time is fsync.
-        self.run("ALTER SYSTEM SET fsync = off")
+        self.connection = psycopg.connect(self.server.url("postgres"), autocommit=True)
+        for name, value in SETTINGS.items():
+            self.run(f"ALTER SYSTEM SET {name} = '{value}'")
         self.run("SELECT pg_reload_conf()")
         self.template = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
         self.run(f"CREATE DATABASE {self.template}")
@@ -76,15 +85,15 @@ class Databases:
         engine.dispose()
 
     def run(self, statement: str) -> None:
-        with psycopg.connect(self.server.url("postgres"), autocommit=True) as connection:
-            connection.execute(statement)
+        self.connection.execute(statement.encode())
 
     def create(self, template: str | None = None) -> Engine:
         name = f"test_{uuid4().hex}"
         self.run(f"CREATE DATABASE {name} TEMPLATE {template or self.template}")
-        engine = engine_for(self.server.url(name))
-        configure(engine)
-        return engine
+        # The settings and the grants of a database are not copied with it, those of functions are.
+        with psycopg.connect(self.server.url(name)) as connection:
+            connection.execute(CONFIGURE)
+        return engine_for(self.server.url(name))
 
     def create_empty(self) -> Engine:
         name = f"test_{uuid4().hex}"
@@ -92,9 +101,8 @@ class Databases:
         return engine_for(self.server.url(name))
 
     def has(self, name: str) -> bool:
-        with psycopg.connect(self.server.url("postgres")) as connection:
-            found = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name])
-            return found.fetchone() is not None
+        found = self.connection.execute("SELECT FROM pg_database WHERE datname = %s", [name])
+        return found.fetchone() is not None
 
     def drop(self, engine: Engine) -> None:
         engine.dispose()
