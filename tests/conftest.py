@@ -28,6 +28,18 @@ from workers.decoder import Decoder
 SERVERS = "SCENEQL_TEST_SERVERS"
 VERSIONS = (18, 16)
 CONFIGURE = (SQL_FOLDER / "configure.sql").read_bytes()
+LONGEST = (
+    "integration/test_models.py",
+    "integration/test_model_download.py",
+    "integration/test_worker.py",
+    "integration/test_related.py",
+    "integration/test_fill.py",
+    "integration/test_scan.py",
+    "reliability/test_kills.py",
+    "unit/test_tiny_train.py",
+    "unit/test_decoder.py",
+)
+"""Files that take about a minute or more, and are run by one process each."""
 SETTINGS = {
     # Nothing of a test's has to survive a crash of the machine, and half the time is fsync.
     "fsync": "off",
@@ -61,6 +73,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     for version in VERSIONS:
         EmbeddedPostgres(folder / f"pg{version}", version).stop()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts what takes longest first, so that nobody is left with it when all others are done."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get("/".join(item.path.parts[-2:]), len(places)))
 
 
 def is_test_process(config: pytest.Config) -> bool:
