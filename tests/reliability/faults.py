@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from json import dumps
@@ -82,6 +82,23 @@ def duplicated(engine: Engine, files: list[Path]) -> int:
     """How many videos there are beyond one for each content."""
     contents = {hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     return count(engine, "SELECT count(*) FROM videos") - len(contents)
+
+
+def attempts(engine: Engine) -> set[str]:
+    """The attempts at files that are under way, or whose workers have died."""
+    with engine.connect() as connection:
+        found = text("SELECT attempt::text FROM videos WHERE attempt IS NOT NULL")
+        return set(connection.execute(found).scalars())
+
+
+def wait_for_attempt(
+    engine: Engine, former: Set[str] = frozenset(), timeout_s: float = 120
+) -> None:
+    """Returns when a worker has begun a file, by an attempt that is not one of the former ones."""
+    deadline = time.monotonic() + timeout_s
+    while attempts(engine) <= former:
+        assert time.monotonic() < deadline, f"no worker has begun within {timeout_s} s"
+        time.sleep(0.01)
 
 
 class Watch:

@@ -1,6 +1,8 @@
 """The index over vectors: chosen by size, built while people search, and used by rankings."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -159,25 +161,21 @@ def test_an_index_of_a_former_release_is_built_as_thoroughly_as_others_are(
 def test_options_that_are_right_lock_nobody_out(filled_engine: Engine, model: ModelRow) -> None:
     built = build(filled_engine, model, Kind.BINARY)
     told: list[BuildProgress] = []
-    with filled_engine.connect() as reader:
+    with ThreadPoolExecutor() as threads, filled_engine.connect() as reader:
         reader.execute(text(f"SELECT count(*) FROM frame_embeddings_{model.id}"))
         locked = text(
             "SELECT mode FROM pg_locks WHERE relation = to_regclass(:name) AND NOT granted"
         )
 
-        building = threading.Thread(
-            target=build,
-            args=(filled_engine, model, Kind.BINARY),
-            kwargs={"on_progress": told.append},
-        )
-        building.start()
+        building = threads.submit(build, filled_engine, model, Kind.BINARY, on_progress=told.append)
         while not any(one.waits_for for one in told):
             with filled_engine.connect() as other:
                 modes = other.execute(locked, {"name": built.name}).scalars().all()
             assert "AccessExclusiveLock" not in modes, "a search would have to wait"
-            assert building.is_alive(), f"nobody held it up: {told}"
+            assert not building.done(), f"nobody held it up: {building}, {told}"
+            time.sleep(0.02)
         reader.rollback()
-    building.join(120)
+        building.result(120)
 
 
 def test_what_a_broken_off_build_left_is_taken_away(filled_engine: Engine, model: ModelRow) -> None:
