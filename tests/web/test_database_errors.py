@@ -37,7 +37,9 @@ def kept_waiting(engine: Engine, table: str) -> Iterator[psycopg.Connection]:
 
 def end_who_waits(connection: psycopg.Connection, request: "Future[TestResponse]") -> None:
     """Ends the session that waits for a lock, as a server does that goes down."""
+    deadline = time.monotonic() + 60
     while not request.done():
+        assert time.monotonic() < deadline, "the request goes on"
         for (pid,) in connection.execute(WAITING).fetchall():
             connection.execute("SELECT pg_terminate_backend(%s)", [pid])
         time.sleep(0.01)

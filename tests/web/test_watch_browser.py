@@ -373,19 +373,23 @@ def picture_at(page: Page) -> int:
 def test_seeking_to_what_a_conversion_has_loaded_comes_to_that_second(old: Page, by: str) -> None:
     old.goto("/watch/1?t=2.5")
     old.keyboard.press("k")
-    expect(old.locator("#clock")).to_have_text("0:05")
+    # Nobody can tell how long it plays until the next key is pressed.
+    expect(old.locator("#clock")).to_have_text(re.compile("0:0[5-9]|0:1"))
     old.keyboard.press("k")
     expect(old.locator("#video")).to_have_js_property("paused", True)
+    reached_s = 2.5 + old.locator("#video").evaluate(TIME)
 
     if by == "timeline":
+        second = 4
         seek_to(old, 0.225)
     else:
+        second = int(reached_s - 1)
         old.keyboard.press("Shift+ArrowLeft")
 
-    expect(old.locator("#video")).to_have_attribute("src", re.compile(r"from=4\."))
+    expect(old.locator("#video")).to_have_attribute("src", re.compile(rf"from={second}\."))
     expect(old.locator("#video")).to_have_js_property("readyState", 4)
-    expect(old.locator("#clock")).to_have_text("0:04")
-    assert picture_at(old) == 4
+    expect(old.locator("#clock")).to_have_text(f"0:{second:02}")
+    assert picture_at(old) == second
 
 
 def test_a_conversion_has_controls_that_know_its_length(old: Page) -> None:
