@@ -3,21 +3,27 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bench import cost
-from bench.clips import clips
 from bench.measuring import Clock, Run
 from bench.random_weights import Weighted
+from tests.benching import make_libraries_in, two_clips
+from tests.conftest import Databases
 from workers.model import TINY
 
 
-def test_each_sampling_is_measured(tmp_path: Path, monkeypatch: Any) -> None:
+def test_each_sampling_is_measured(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_libraries_in(databases, tmp_path / "home", monkeypatch)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     rows: list[str] = []
 
     def run_here(pipeline: Any, *arguments: Any) -> Run:
         return Run(2.0, 1.0, 1.0, pipeline(Clock(), *arguments))
 
-    found = clips(None, tmp_path, most=2)
+    found = two_clips(tmp_path / "clips")
     cost.report(found, Weighted(TINY, tmp_path), [cost.PROCESSOR], rows.append, run_here)
 
     table = [[cell.strip() for cell in row.strip("| ").split("|")] for row in rows[1:]]

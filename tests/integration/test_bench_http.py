@@ -10,9 +10,9 @@ from sqlalchemy import Engine, text
 from app.db import address_of
 from bench import http
 from bench.clients import Client, Pace, in_turn
-from bench.clips import clips
 from bench.drawn import FRAMES_PER_VIDEO, draw, store
 from bench.random_weights import Weighted
+from tests.benching import two_clips
 from tests.cached_model import SMALL
 from workers.model import TINY, load
 
@@ -58,7 +58,7 @@ def test_all_is_measured_and_sql_finds_what_http_finds(
     monkeypatch.setenv("SCENEQL_QUESTIONS_PER_MINUTE", "1")
     rows: list[str] = []
 
-    found = clips(None, tmp_path, most=2)
+    found = two_clips(tmp_path / "clips")
     ratios = http.report(library, tmp_path, found, weighted, QUESTIONS, 3, rows.append)
 
     assert [row.split(" | ")[:2] for row in rows[2:11]] == [

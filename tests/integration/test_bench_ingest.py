@@ -10,6 +10,8 @@ from bench import ingest
 from bench.clips import clips
 from bench.measuring import Clock, Counts, Run
 from bench.random_weights import Weighted
+from tests.benching import make_libraries_in, two_clips
+from tests.conftest import Databases
 from workers.model import TINY
 
 
@@ -18,16 +20,18 @@ def run_here(pipeline: Any, *arguments: Any) -> Run:
     return Run(1.0, 1.0, 1.0, pipeline(Clock(), *arguments))
 
 
-def test_all_is_measured(tmp_path: Path) -> None:
+def test_all_is_measured(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_libraries_in(databases, tmp_path / "home", monkeypatch)
     rows: list[str] = []
     told: list[str] = []
 
-    found = clips(None, tmp_path, most=2)
+    found = two_clips(tmp_path / "clips")
     ratios = ingest.report(
         found, Weighted(TINY, tmp_path), rows.append, run=run_here, tell=told.append
     )
 
-    assert len(found) == 2
     assert [row.split(" | ")[0] for row in rows if row.startswith("| SceneQL")] == [
         "| SceneQL, scenes:3",
         "| SceneQL, every:1s",
@@ -37,6 +41,15 @@ def test_all_is_measured(tmp_path: Path) -> None:
     assert all(ratio.value > 0 for ratio in ratios)
     assert told[0] == "round 1 of 1: decode alone"
     assert len(told) == 13
+
+
+def test_where_no_folder_is_named_clips_are_drawn_and_some_of_them_taken(tmp_path: Path) -> None:
+    found = clips(None, tmp_path, most=2)
+
+    drawn = sorted(path.name for path in (tmp_path / "clips").iterdir())
+    assert len(found) == 2
+    assert {clip.path.name for clip in found} < set(drawn)
+    assert all(clip.duration_s > 5 for clip in found)
 
 
 def test_of_several_rounds_what_is_usual_is_reported(tmp_path: Path) -> None:
