@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -41,7 +42,9 @@ class Hub:
 def serve_hub(files: dict[str, Path]) -> Iterator[Hub]:
     """A hub on a free port of localhost that offers the given files."""
     hub = Hub(files)
-    digests = {name: _sha256(path) for name, path in files.items()}
+    for path in files.values():
+        # Now, because clients do not wait for long.
+        _sha256(path)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -59,16 +62,17 @@ def serve_hub(files: dict[str, Path]) -> Iterator[Hub]:
             hub.requests.append(f"{self.command} {self.path}")
             repo, _, rest = self.path.strip("/").partition("/resolve/")
             name = f"{repo}/{rest.partition('/')[2]}"
-            self.send_response(302 if name in files else 404)
+            path = hub.files.get(name)
+            self.send_response(302 if path else 404)
             self.send_header("X-Repo-Commit", _COMMIT)
             self.send_header("Content-Length", "0")
-            if name in files:
+            if path:
                 # Another host, as the real hub's content has: its client follows others at once.
                 self.send_header(
                     "Location", f"http://localhost:{server.server_port}/content/{name}"
                 )
-                self.send_header("X-Linked-Etag", f'"{digests[name]}"')
-                self.send_header("X-Linked-Size", str(files[name].stat().st_size))
+                self.send_header("X-Linked-Etag", f'"{_sha256(path)}"')
+                self.send_header("X-Linked-Size", str(path.stat().st_size))
             else:
                 self.send_header("X-Error-Code", "EntryNotFound")
             self.end_headers()
@@ -79,12 +83,12 @@ def serve_hub(files: dict[str, Path]) -> Iterator[Hub]:
                 # Whoever tries to take up the broken download finds nobody.
                 self.close_connection = True
                 return
-            size = files[name].stat().st_size
+            size = hub.files[name].stat().st_size
             sent = size // 2 if hub.fault in (Fault.CUT, Fault.SHORT) else size
             self.send_response(200)
             self.send_header("Content-Length", str(sent if hub.fault is Fault.SHORT else size))
             self.end_headers()
-            with files[name].open("rb") as file:
+            with hub.files[name].open("rb") as file:
                 while sent > 0:
                     chunk = file.read(min(sent, _CHUNK_BYTES))
                     sent -= len(chunk)
@@ -106,6 +110,7 @@ def serve_hub(files: dict[str, Path]) -> Iterator[Hub]:
         thread.join()
 
 
+@cache
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
