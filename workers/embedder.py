@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 from psycopg.rows import class_row
 
 from app.config import Settings
@@ -34,6 +34,17 @@ RECONNECT_AFTER_S = 1.0
 BATCHES = (("text", 64), ("image", 4))
 MAX_PIXELS = 64_000_000
 PICTURE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""The orientation of EXIF to what brings a picture upright."""
 
 
 @dataclass(frozen=True)
@@ -206,12 +217,13 @@ def _embedded(
     images = [content for _, content in questions if isinstance(content, Image.Image)]
     try:
         vectors = model.encode_texts(texts) if texts else model.encode_images(images)
-    except RuntimeError as error:
+    except Exception as error:
         if len(questions) > 1:
             return [reply for question in questions for reply in _embedded(model, [question])]
         # Left unanswered it would be the first of every batch to come, and fail each of them.
         logger.exception("the model failed on a question")
-        return [Reply(questions[0][0], error=f"the model failed: {str(error).splitlines()[0]}")]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return [Reply(questions[0][0], error=f"the model failed: {reason}")]
     return [
         Reply(
             request,
@@ -233,15 +245,29 @@ def open_image(data: bytes) -> Image.Image:
     )
     try:
         with Image.open(BytesIO(data), formats=PICTURE_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise too_large
-            return _on_white(ImageOps.exif_transpose(image))
+            if image.width * image.height <= MAX_PIXELS:
+                return _on_white(_upright(image))
     except Image.DecompressionBombError as error:
         raise too_large from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except Exception as error:
+        # What a library may raise over bytes that anybody can make is not to be listed, and all of
+        # it means this: whatever ended the embedder would end it again as soon as it is back.
         raise UnreadableImageError(
             "this is not a picture that can be read; send a JPEG, PNG, WebP or GIF file"
         ) from error
+    raise too_large
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The picture as its camera was held.
+
+    ImageOps.exif_transpose also writes the rest of what the camera says anew, and so stumbles over
+    what has no bearing on the picture.
+    """
+    # A PNG may say it after its pixels.
+    image.load()
+    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if turn is None else image.transpose(turn)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

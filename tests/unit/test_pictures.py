@@ -1,13 +1,25 @@
 """Pictures that people search with: opened upright, or refused with one line."""
 
 import zlib
+from collections.abc import Sequence
+from contextlib import suppress
 from io import BytesIO
+from random import Random
 from struct import pack
+from typing import TYPE_CHECKING, cast
+from uuid import uuid4
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
-from workers.embedder import UnreadableImageError, open_image
+from workers.embedder import Request, UnreadableImageError, open_image, replies
+
+if TYPE_CHECKING:
+    from workers.model import Model
+
+SEED = 20261122
 
 
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:
@@ -30,6 +42,51 @@ def test_a_picture_is_turned_as_its_camera_says() -> None:
     opened = open_image(encoded(Image.new("RGB", (8, 4)), "JPEG", exif=exif))
 
     assert opened.size == (4, 8)
+
+
+def test_what_a_camera_says_of_no_meaning_does_not_matter() -> None:
+    # Turned by a quarter; and the unit of its resolution, which takes two bytes, is 70,000.
+    turned = pack("<HHIHH", 0x0112, 3, 1, 6, 0)
+    meaningless = pack("<HHII", 0x0128, 4, 1, 70_000)
+    exif = b"Exif\0\0II*\0" + pack("<IH", 8, 2) + turned + meaningless + bytes(4)
+
+    opened = open_image(encoded(Image.new("RGB", (8, 4)), "JPEG", exif=exif))
+
+    assert opened.size == (4, 8)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+def test_whatever_bytes_a_picture_has_it_is_opened_or_refused(form: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    whole = encoded(Image.new("RGB", (8, 4), "red"), form, exif=exif)
+    chances = Random(SEED)
+
+    for _ in range(500):
+        hurt = bytearray(whole)
+        for at in chances.sample(range(len(hurt)), 3):
+            hurt[at] = chances.randrange(256)
+        with suppress(UnreadableImageError):
+            assert open_image(bytes(hurt)).mode == "RGB"
+
+
+def test_a_picture_over_which_the_model_fails_spoils_no_other_answer() -> None:
+    class Choosy:
+        def encode_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
+            if any(image.width == 1 for image in images):
+                raise ValueError
+            return np.ones((len(images), 4), np.float32)
+
+    requests = [
+        Request(uuid4(), "image", encoded(Image.new("RGB", size), "PNG"))
+        for size in [(8, 4), (1, 4)]
+    ]
+
+    answers = {reply.request.id: reply for reply in replies(cast("Model", Choosy()), requests)}
+
+    assert answers[requests[0].id].embedding is not None
+    assert answers[requests[1].id].error == "the model failed: ValueError"
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "GIF"])
