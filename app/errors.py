@@ -32,6 +32,10 @@ class ModelUnavailableError(SceneqlError):
     """The model that was chosen, or that the index was built with, cannot be loaded."""
 
 
+class DecoderUnavailableError(SceneqlError):
+    """The process that decodes files does not start."""
+
+
 class MediaError(SceneqlError):
     """A file cannot be indexed; the message is the reason shown to people."""
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from app.config import Settings
-from app.errors import MediaError, SceneqlError
+from app.errors import DecoderUnavailableError, MediaError
 from app.sampling import Sampling
 from workers.analysis import Decoded, Described, Progress, Sample
 from workers.decoder_messages import Broken, Channel, OutOfMemory, Ready, Refused, Task
@@ -123,7 +123,7 @@ class Decoder:
             MediaError: The file cannot be indexed; the message is the reason.
             DecoderLostError: The same, and the child is lost. Samples that were handed out may
                 come from a process that was no longer sound.
-            SceneqlError: The child cannot start.
+            DecoderUnavailableError: The child cannot start.
         """
         decoded = self._ask(Task(path, sampling), on_sample, on_progress)
         assert isinstance(decoded, Decoded)
@@ -135,7 +135,7 @@ class Decoder:
         Raises:
             MediaError: The file cannot be read; the message is the reason.
             DecoderLostError: The same, and the child is lost.
-            SceneqlError: The child cannot start.
+            DecoderUnavailableError: The child cannot start.
         """
         described = self._ask(Task(path, None), lambda _: None, lambda _: None)
         assert isinstance(described, Described)
@@ -250,15 +250,17 @@ class _Process:
         return self.files >= FILES_PER_PROCESS or self._popen.poll() is not None
 
     def wait_until_ready(self) -> None:
-        """Returns when it has started; raises SceneqlError if it cannot."""
+        """Returns when it has started; raises DecoderUnavailableError if it cannot."""
         if self._is_ready:
             return
         try:
             message = self.channel.receive(START_TIMEOUT_S)
         except EOFError as error:
-            raise SceneqlError("the decoder cannot start; its reason stands above") from error
+            raise DecoderUnavailableError(
+                "the decoder cannot start; its reason stands above"
+            ) from error
         except TimeoutError as error:
-            raise SceneqlError(
+            raise DecoderUnavailableError(
                 f"the decoder did not start in {START_TIMEOUT_S:.0f} s: the machine is too busy; "
                 "start again when it rests, or with SCENEQL_JOBS=1"
             ) from error

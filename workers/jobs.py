@@ -13,7 +13,13 @@ from procrastinate.jobs import Job
 from sqlalchemy.exc import OperationalError
 
 from app.config import Settings
-from app.errors import ModelUnavailableError
+from app.errors import (
+    BusyDatabaseError,
+    DatabaseUnavailableError,
+    DecoderUnavailableError,
+    ModelUnavailableError,
+)
+from app.failures import in_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -25,20 +31,39 @@ SPARE_THREADS = 2
 
 
 class Patience(BaseRetryStrategy):
-    """Tries again what may be otherwise in a while, later and later, for some hours.
+    """Tries again what may be otherwise in a while, later and later, for a day.
 
     Such are a database that restarts, a disk that is full, and weights that cannot be downloaded
     now. A job that was interrupted because its worker stops is taken up by the next one at once.
     """
 
-    ATTEMPTS = 8
-    PASSING = (OperationalError, psycopg.OperationalError, ModelUnavailableError, OSError)
+    LONGEST_S = 3600
+    ATTEMPTS = 28
+    PASSING = (
+        OperationalError,
+        psycopg.OperationalError,
+        ConnectorException,
+        DatabaseUnavailableError,
+        BusyDatabaseError,
+        ModelUnavailableError,
+        DecoderUnavailableError,
+        OSError,
+    )
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         if isinstance(exception, JobAborted):
             return RetryDecision(retry_in={"seconds": 0})
         if isinstance(exception, self.PASSING) and job.attempts < self.ATTEMPTS:
-            return RetryDecision(retry_in={"seconds": 4 ** (job.attempts + 1)})
+            pause_s = min(4 ** (job.attempts + 1), self.LONGEST_S)
+            # Nobody else says so: the queue keeps no reason, and is quiet about what goes on.
+            logger.warning(
+                "%s is tried again in %d s: %s",
+                job.call_string,
+                pause_s,
+                in_one_line(exception) or repr(exception),
+                extra={"path": job.task_kwargs.get("path"), "pause_s": pause_s},
+            )
+            return RetryDecision(retry_in={"seconds": pause_s})
         return None
 
 
