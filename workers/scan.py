@@ -4,6 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +29,7 @@ SETTLE_S = 10.0
 """A file whose size or modification time was another one so long ago is still being written."""
 
 LOOK_AGAIN_S = 60
-"""When a source with such a file is scanned again, unless it is due before."""
+"""When a source with such a file, or whose scan broke off, is due at the latest."""
 
 # Any number would do, as long as every process that scans takes the same.
 SCAN_LOCK = 20267
@@ -89,11 +90,21 @@ class _Scan:
         }
 
     def run(self) -> Report:
-        """Does the whole of it; why it could not be done is kept with the source."""
+        """Does the whole of it; why it could not be done is kept with the source.
+
+        A source that is not at fault is due again soon.
+        """
         try:
             return self._run()
-        except (SQLAlchemyError, JobAborted):
-            # The database itself is at fault, or gone; or the worker is told to stop.
+        except JobAborted:
+            # The worker is told to stop; another one may take the source up.
+            self._update(due_at=func.now())
+            raise
+        except SQLAlchemyError:
+            # The database itself is at fault, or gone.
+            with suppress(SQLAlchemyError):
+                pause_s = min(self.source.rules.every_s, LOOK_AGAIN_S)
+                self._update(due_at=func.now() + timedelta(seconds=pause_s))
             raise
         except Exception as error:
             self._close(error=str(error) or type(error).__name__)

@@ -6,21 +6,24 @@ It knows no model, so that it is up at once and takes little memory.
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from procrastinate import App, JobContext
-from procrastinate.exceptions import UniqueViolation
+from procrastinate.exceptions import JobAborted, UniqueViolation
 from procrastinate.jobs import Job, Status
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from app.config import Settings
 from app.db import get_engine
 from app.errors import BadRequestError
+from app.failures import in_one_line
 from app.queue import INGEST_TASK, SCAN_QUEUE, SCAN_TASK, SCANS_AT_ONCE, enqueue_scans, worker_app
 from app.sources import due_sources, get_source, list_sources
 from workers.giving_up import MAX_DEATHS, bury
-from workers.jobs import Patience, stop_if_told, work_off
+from workers.jobs import stop_if_told, work_off
 from workers.scan import ScanUnderWayError, scan
 
 logger = logging.getLogger(__name__)
@@ -40,7 +43,7 @@ class Scanner:
         self.engine: Engine = get_engine(settings)
 
     def scan_source(self, source_id: int, on_file: Callable[[], None] = lambda: None) -> None:
-        """Scans a source; one that cannot be looked at says why, and is tried again when due.
+        """Scans a source; why one cannot be scanned is said, and it is tried again when due.
 
         `on_file` is called now and then; what it raises ends the scan and is raised here.
         """
@@ -53,6 +56,9 @@ class Scanner:
             return
         except BadRequestError as error:
             logger.warning("%s", error)
+            return
+        except OperationalError as error:
+            logger.warning("%s is scanned anew when it is due: %s", source.path, in_one_line(error))
             return
         for kind, path, note in report.notes:
             logger.info("%s: %s %s", kind, path, note)
@@ -93,9 +99,13 @@ class Scanner:
         app = worker_app(SCAN_QUEUE)
 
         def scan_source(context: JobContext, source_id: int) -> None:
-            self.scan_source(source_id, partial(stop_if_told, context))
+            # Its source is due, which is enough. The job itself is not tried again: while it waited
+            # no other source of its lock would be scanned, and where another scan of this one waits
+            # already, it could not even be put back.
+            with suppress(JobAborted):
+                self.scan_source(source_id, partial(stop_if_told, context))
 
-        app.task(name=SCAN_TASK, queue=SCAN_QUEUE, retry=Patience(), pass_context=True)(scan_source)
+        app.task(name=SCAN_TASK, queue=SCAN_QUEUE, pass_context=True)(scan_source)
 
         async def retry_stalled(timestamp: int) -> None:  # noqa: ARG001 - named by Procrastinate.
             await self.revive_stalled(app)

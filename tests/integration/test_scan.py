@@ -5,23 +5,26 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from procrastinate import JobContext
 from procrastinate.exceptions import JobAborted
 from sqlalchemy import Engine, text
 
 from app.config import Settings
 from app.errors import BadRequestError
-from app.queue import INGEST_QUEUE
+from app.queue import INGEST_QUEUE, SCAN_QUEUE, enqueue_scans
 from app.sources import Rules, add_source, due_sources, find_source, pause_source
 from tests.command import sceneql
 from tests.media import shot, write_clip
+from workers import scanner
 from workers.decoder import Decoder
 from workers.decoders import Decoders
 from workers.embedding import Embedding
 from workers.model import TINY, load
-from workers.scan import SETTLE_S, Report, scan
+from workers.scan import LOOK_AGAIN_S, SETTLE_S, Report, scan
 from workers.scanner import Scanner
 from workers.tasks import IngestWorker
 
@@ -313,6 +316,41 @@ def test_a_scan_that_is_told_to_stop_is_no_fault_of_its_source(
         Scanner(settings_of_test).scan_source(source.id, stop)
 
     assert find_source(engine, str(root)).error is None
+    assert due_sources(engine) == [source.id]
+
+
+def scan_jobs(engine: Engine) -> Sequence[tuple[object, ...]]:
+    return rows(
+        engine,
+        "SELECT status::text FROM procrastinate.procrastinate_jobs WHERE task_name = 'scan_source'",
+    )
+
+
+def test_a_scan_that_breaks_off_waits_for_nothing_that_keeps_other_sources_waiting(
+    engine: Engine, settings_of_test: Settings, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_the_database(_context: JobContext) -> None:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    monkeypatch.setattr(scanner, "stop_if_told", lose_the_database)
+    add_source(engine, root, Rules())
+    source = find_source(engine, str(root))
+    enqueue_scans([source.id])
+    begun = datetime.now(UTC)
+
+    Scanner(settings_of_test).app().run_worker(
+        queues=[SCAN_QUEUE],
+        wait=False,
+        install_signal_handlers=False,
+        listen_notify=False,
+        delete_jobs="successful",
+    )
+
+    assert scan_jobs(engine) == []
+    broken_off = find_source(engine, str(root))
+    assert broken_off.error is None
+    assert begun < broken_off.due_at < datetime.now(UTC) + timedelta(seconds=LOOK_AGAIN_S)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every folder")
