@@ -13,7 +13,7 @@ from pathlib import Path
 from procrastinate import App, JobContext
 from procrastinate.exceptions import JobAborted, UniqueViolation
 from procrastinate.jobs import Job, Status
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 from sqlalchemy.exc import OperationalError
 
 from app.config import Settings
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 # The sixth field are seconds.
 EVERY_TEN_S = "* * * * * */10"
 KEEP_FAILED_JOBS_H = 30 * 24
+# Whoever looks after the jobs of dead workers holds the advisory lock of this number.
+REVIVAL_LOCK = 20269
 JOBS_AT_ONCE = SCANS_AT_ONCE + 2
 """Scans may take an hour; the tick and the stalled jobs must not wait for them."""
 
@@ -68,11 +70,24 @@ class Scanner:
         enqueue_scans(due_sources(self.engine))
 
     async def revive_stalled(self, app: App) -> None:
-        """Queues again what workers had begun that then died, but not for ever."""
-        for job in await app.job_manager.get_stalled_jobs(
-            seconds_since_heartbeat=self.settings.stalled_after_s
-        ):
-            await self._revive(app, job)
+        """Queues again what workers had begun that then died, but not for ever.
+
+        Does nothing while somebody else is at it.
+        """
+        # Two at once would count a death twice, or queue again what a worker has begun meanwhile. A
+        # lock of the queue would outlive a scanner that is killed, and nobody would free it.
+        with self.engine.connect() as connection:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            locked = select(func.pg_try_advisory_lock(REVIVAL_LOCK))
+            if not connection.execute(locked).scalar_one():
+                return
+            try:
+                for job in await app.job_manager.get_stalled_jobs(
+                    seconds_since_heartbeat=self.settings.stalled_after_s
+                ):
+                    await self._revive(app, job)
+            finally:
+                connection.execute(select(func.pg_advisory_unlock(REVIVAL_LOCK)))
 
     async def _revive(self, app: App, job: Job) -> None:
         deaths = 0

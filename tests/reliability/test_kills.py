@@ -1,5 +1,6 @@
 """Workers that are killed, stopped or give up: nothing is lost, twice there, or there by half."""
 
+import asyncio
 import os
 import signal
 import time
@@ -28,6 +29,7 @@ from workers.attempts import begin_attempt
 from workers.giving_up import GIVEN_UP, MAX_DEATHS, bury
 from workers.library import file_state
 from workers.links import Hashes
+from workers.scanner import Scanner
 
 SEED = 20261121
 LONGEST_LIFE_S = 8.0
@@ -148,3 +150,32 @@ def test_a_worker_that_dies_between_two_files_is_blamed_on_neither(
 
     assert bury(engine, file) == 0
     assert count(engine, "SELECT count(*) FROM videos") == 0
+
+
+def test_what_a_dead_worker_had_begun_is_queued_again_by_one_scanner_at_a_time(
+    engine: Engine, settings: Settings, tmp_path: Path
+) -> None:
+    (file,) = add_clips(tmp_path, range(1))
+    enqueue([file])
+    begin_attempt(engine, file, file_state(file), Hashes.of(file))
+    with engine.begin() as connection:
+        # Procrastinate's triggers find its tables by the search path.
+        connection.execute(text("SET LOCAL search_path = public, procrastinate"))
+        connection.execute(text("UPDATE procrastinate_jobs SET status = 'doing'"))
+    scanners = [Scanner(settings), Scanner(settings)]
+
+    async def revive_at_once() -> None:
+        app = scanners[0].app()
+        async with app.open_async():
+            await asyncio.gather(*(scanner.revive_stalled(app) for scanner in scanners))
+
+    asyncio.run(revive_at_once())
+    for scanner in scanners:
+        scanner.engine.dispose()
+
+    with engine.connect() as connection:
+        job = connection.execute(
+            text("SELECT status::text, attempts FROM procrastinate.procrastinate_jobs")
+        ).one()
+    assert tuple(job) == ("todo", 1)
+    assert count(engine, "SELECT deaths FROM videos") == 1
