@@ -7,14 +7,14 @@ from pathlib import Path
 
 from app import logs
 from app.config import Settings, get_settings
-from app.errors import SceneqlError
+from app.errors import DatabaseUnavailableError, SceneqlError
 from app.failures import in_one_line
 from app.supervisor import NEEDS_A_PERSON, end_with_parent
 from workers.priority import MOST_NICENESS_OF_CONVERSIONS, lower_priority
 
 
 def main() -> int:
-    """Runs one command; an error that a person can mend ends as one line and exit status 2."""
+    """Runs one command; an error that a person has to mend ends as one line and exit status 2."""
     arguments = _parser().parse_args()
     try:
         settings = get_settings()
@@ -29,8 +29,10 @@ def main() -> int:
         if line is None:
             raise
         logs.say(line, logging.ERROR)
-        # The supervisor starts a process again unless a person is needed.
-        return NEEDS_A_PERSON if isinstance(error, SceneqlError) else 1
+        # The supervisor starts a process again unless a person is needed. It started this one with
+        # a database that could be used; why that is gone, such as a full disk, may pass.
+        is_passing = isinstance(error, DatabaseUnavailableError)
+        return NEEDS_A_PERSON if isinstance(error, SceneqlError) and not is_passing else 1
 
 
 # The imports are inside the commands because torch alone takes seconds, and because an embedder has

@@ -1,15 +1,19 @@
 """`sceneql serve`, `worker` and `up`: what keeps running."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
+from sqlalchemy.exc import OperationalError
 
 from app import logs
 from app.cli.database import open_database
+from app.cli.revival import Revival
 from app.config import Settings, get_settings
 from app.db import embedded, limited
-from app.errors import SceneqlError
+from app.errors import DatabaseUnavailableError, SceneqlError
+from app.failures import in_one_line
 from app.supervisor import Service, end_with_parent, python_module, supervise, worker_command
 
 WEB_THREADS = 8
@@ -34,7 +38,7 @@ def listening(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @listening
-def serve(host: str | None, port: int | None) -> None:
+def serve(host: str | None, port: int | None) -> int:
     """Serve the search page until Ctrl-C."""
     import waitress
 
@@ -45,7 +49,14 @@ def serve(host: str | None, port: int | None) -> None:
     logs.configure(settings)
     if settings.supervised:
         end_with_parent()
-    page = create_app(limited(open_database(), settings.query_timeout_s), settings)
+    try:
+        page = create_app(limited(open_database(), settings.query_timeout_s), settings)
+    except (DatabaseUnavailableError, OperationalError) as error:
+        if not settings.supervised:
+            raise
+        # It could be used when `sceneql up` began, so nobody is needed: this is started again.
+        logs.say(in_one_line(error) or str(error), logging.ERROR)
+        return 1
     try:
         server = waitress.create_server(
             page,
@@ -61,6 +72,7 @@ def serve(host: str | None, port: int | None) -> None:
         ) from error
     logs.say(f"the page is at http://{settings.host}:{settings.port}/ (Ctrl-C stops it)")
     server.run()
+    return 0
 
 
 @click.command()
@@ -99,14 +111,8 @@ def run_all(settings: Settings, workers: Sequence[Service]) -> int:
     if settings.database_url:
         return supervise(services, logs.say)
     server = embedded(settings)
-
-    def revive() -> None:
-        if not server.is_alive():
-            logs.say("the database is gone; starting it again")
-            server.start()
-
     try:
-        return supervise(services, logs.say, each_round=revive)
+        return supervise(services, logs.say, each_round=Revival(server, logs.say).look)
     finally:
         server.stop()
 

@@ -81,3 +81,22 @@ def test_a_killed_postgres_comes_back_and_ctrl_c_stops_everything(running: Runni
     assert not running.healthy()
     assert not EmbeddedPostgres(running.home).is_alive()
     assert [child for child in children if child.is_running()] == []
+
+
+def test_a_postgres_that_cannot_be_started_is_tried_again_until_it_can(running: Running) -> None:
+    running.wait_until(healthy=True)
+    # A folder in the place of a file that is written at each start is as bad as a full disk.
+    config = running.home / "postgres.conf"
+    config.unlink()
+    config.mkdir()
+    postmaster = psutil.Process(running.postmaster_pid())
+
+    postmaster.send_signal(signal.SIGKILL)
+    postmaster.wait(120)
+    running.wait_until(healthy=False)
+    # Long enough for each process to have met it.
+    time.sleep(5)
+    assert running.process.poll() is None
+    config.rmdir()
+
+    running.wait_until(healthy=True)
