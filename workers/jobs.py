@@ -5,6 +5,8 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from signal import SIGINT, SIGTERM
+from threading import Event
 
 import psycopg
 from procrastinate import App, BaseRetryStrategy, JobContext, RetryDecision
@@ -26,6 +28,7 @@ logger = logging.getLogger(__name__)
 RECONNECT_AFTER_S = 1.0
 # The supervisor kills after twice this time.
 SHUTDOWN_TIMEOUT_S = 5.0
+STOP_SIGNALS = (SIGINT, SIGTERM)
 SPARE_THREADS = 2
 """For what the queue itself does in threads."""
 
@@ -81,28 +84,51 @@ def work_off(
     A worker whose connections break, or that was taken for dead while it was only silent, signs on
     anew under another number.
     """
-    while True:
+    told_to_stop = Event()
+    while not told_to_stop.is_set():
+        reason = "the worker ended by itself; its reason stands above"
         try:
-            asyncio.run(_work_off(make_app(), settings, queue, jobs_at_once))
-        except ConnectorException as error:
+            asyncio.run(_work_off(make_app(), settings, queue, jobs_at_once, told_to_stop))
+        except (ConnectorException, psycopg.OperationalError) as error:
             reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        if not told_to_stop.is_set():
             logger.warning("lost the queue, signing on again: %s", reason)
             time.sleep(RECONNECT_AFTER_S)
-        else:
-            return
 
 
-async def _work_off(app: App, settings: Settings, queue: str, jobs_at_once: int) -> None:
+async def _work_off(
+    app: App, settings: Settings, queue: str, jobs_at_once: int, told_to_stop: Event
+) -> None:
+    loop = asyncio.get_running_loop()
     # Jobs wait in threads, and by itself asyncio has but a few more of those than there are cores.
     threads = ThreadPoolExecutor(jobs_at_once + SPARE_THREADS, thread_name_prefix=queue)
-    asyncio.get_running_loop().set_default_executor(threads)
+    loop.set_default_executor(threads)
     async with app.open_async():
-        await app.run_worker_async(
-            queues=[queue],
-            concurrency=jobs_at_once,
-            name=queue,
-            shutdown_graceful_timeout=SHUTDOWN_TIMEOUT_S,
-            delete_jobs="successful",
-            update_heartbeat_interval=settings.stalled_after_s / 3,
-            stalled_worker_timeout=settings.stalled_after_s,
+        worker = asyncio.ensure_future(
+            app.run_worker_async(
+                queues=[queue],
+                concurrency=jobs_at_once,
+                name=queue,
+                # By its own it would end alike where it is told to and where it has lost something.
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=SHUTDOWN_TIMEOUT_S,
+                delete_jobs="successful",
+                update_heartbeat_interval=settings.stalled_after_s / 3,
+                stalled_worker_timeout=settings.stalled_after_s,
+            )
         )
+
+        def stop() -> None:
+            told_to_stop.set()
+            # Whoever says so again does not want to wait for the end of what is under way.
+            for number in STOP_SIGNALS:
+                loop.remove_signal_handler(number)
+            worker.cancel()
+
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, stop)
+        try:
+            await worker
+        except asyncio.CancelledError:
+            if not told_to_stop.is_set():
+                raise
