@@ -40,6 +40,10 @@ class MediaError(SceneqlError):
     """A file cannot be indexed; the message is the reason shown to people."""
 
 
+class UnreadableError(MediaError):
+    """A file cannot be read now, as where its disk fails: nothing is known of what is in it."""
+
+
 class AttemptLostError(SceneqlError):
     """A video may not be written: it was removed, or another worker has begun it anew."""
 

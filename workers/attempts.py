@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from app.errors import AttemptLostError
 from app.models import Video, VideoFile
 from workers.library import FileState
-from workers.links import Hashes, link_file, lock_content
+from workers.links import Hashes, link_file, lock_content, record_unread
 from workers.sidecars import clean
 
 
@@ -63,6 +63,18 @@ def release_attempt(engine: Engine, attempt: Attempt) -> None:
         )
 
 
+def leave_unread(engine: Engine, path: Path, reason: str, attempt: Attempt) -> None:
+    """Gives an attempt up because the file cannot be read now: the next scan takes it up again.
+
+    A video that was there before stays as it was. Raises AttemptLostError if the attempt is no
+    longer this process's own.
+    """
+    with engine.begin() as connection:
+        hold_attempt(connection, attempt)
+        close_attempt(connection, attempt)
+        record_unread(connection, path, reason)
+
+
 def count_death(engine: Engine, path: Path) -> int:
     """Notes that a worker died over a file; returns how many did so in a row.
 
@@ -88,7 +100,7 @@ def hold_attempt(connection: Connection, attempt: Attempt) -> None:
 
 
 def close_attempt(connection: Connection, attempt: Attempt) -> None:
-    """Ends an attempt whose content is indexed elsewhere; a row made for it alone goes."""
+    """Ends an attempt of which nothing comes; a row made for it alone goes."""
     mine = Video.id == attempt.video_id
     connection.execute(delete(Video).where(mine, Video.status == "pending"))
     connection.execute(update(Video).where(mine).values(attempt=None))

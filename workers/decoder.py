@@ -12,8 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from app.config import Settings
-from app.errors import DecoderUnavailableError, MediaError
+from app.errors import DecoderUnavailableError, MediaError, UnreadableError
 from app.sampling import Sampling
 from workers.analysis import Decoded, Described, Progress, Sample
 from workers.decoder_messages import Broken, Channel, OutOfMemory, Ready, Refused, Task
@@ -121,6 +123,7 @@ class Decoder:
 
         Raises:
             MediaError: The file cannot be indexed; the message is the reason.
+            UnreadableError: It cannot be read now.
             DecoderLostError: The same, and the child is lost. Samples that were handed out may
                 come from a process that was no longer sound.
             DecoderUnavailableError: The child cannot start.
@@ -165,7 +168,7 @@ class Decoder:
             case Decoded() | Described():
                 return last
             case Refused():
-                raise MediaError(last.reason)
+                raise last.error
             case OutOfMemory():
                 reason = (
                     f"needs more than {self.memory_mb} MB to decode, or claims to; "
@@ -193,6 +196,10 @@ class Decoder:
             except EOFError as error:
                 raise DecoderLostError(_why_lost(process.status_at_end()), used=used) from error
             except TimeoutError as error:
+                if process.waits_for_disk:
+                    raise UnreadableError(
+                        f"cannot be read: its disk did not answer for {self.frame_timeout_s:g} s"
+                    ) from error
                 reason = (
                     f"gave no frame for {self.frame_timeout_s:g} s: the decoder hangs in it; if it "
                     "is only slow, set SCENEQL_FRAME_TIMEOUT_S higher and run: sceneql ingest FILE"
@@ -243,6 +250,11 @@ class _Process:
     @property
     def pid(self) -> int:
         return self._popen.pid
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """Whether the system keeps it waiting, as where a network disk is away."""
+        return psutil.Process(self.pid).status() == psutil.STATUS_DISK_SLEEP
 
     @property
     def is_spent(self) -> bool:

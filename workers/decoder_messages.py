@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.errors import MediaError
 from app.sampling import Sampling
 from workers.analysis import Decoded, Described, Progress, Sample
 
@@ -30,9 +31,9 @@ class Ready:
 
 @dataclass(frozen=True)
 class Refused:
-    """The file cannot be indexed, for this reason."""
+    """The file cannot be indexed, or not read now; the error says why."""
 
-    reason: str
+    error: MediaError
 
 
 @dataclass(frozen=True)

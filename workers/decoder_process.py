@@ -81,7 +81,7 @@ def _serve(task: Task, channel: Channel) -> Decoded | Described | Refused | OutO
             return _describe(task.path, channel)
         return _decode(task.path, task.sampling, channel)
     except MediaError as error:
-        return Refused(str(error))
+        return Refused(error)
     except ConnectionError:
         raise
     except MemoryError:

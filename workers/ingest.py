@@ -15,10 +15,10 @@ from psycopg.errors import ProgramLimitExceeded
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from app.errors import AttemptLostError, MediaError
+from app.errors import AttemptLostError, MediaError, UnreadableError
 from app.sampling import Sampling
 from workers.analysis import Progress, Sample
-from workers.attempts import Attempt, begin_attempt, release_attempt
+from workers.attempts import Attempt, begin_attempt, leave_unread, release_attempt
 from workers.decoder import DecoderLostError
 from workers.decoders import Decoders, Loan
 from workers.details import describe
@@ -134,6 +134,10 @@ class Ingester:
                 release_attempt(self.engine, file.attempt)
                 return Outcome(file.path, "failed", CHANGED)
             reason = str(error)
+            if isinstance(error, UnreadableError):
+                # Its disk fails, of which it may recover: the file itself may be as good as ever.
+                leave_unread(self.engine, file.path, reason, file.attempt)
+                return Outcome(file.path, "failed", reason)
         except DBAPIError as error:
             # Not every title, size or date that a file may claim can be kept; others can go on.
             if not isinstance(error.orig, (DataError, ProgramLimitExceeded)):

@@ -8,9 +8,9 @@ from typing import Self
 
 import av
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from app.errors import MediaError
+from app.errors import MediaError, UnreadableError
 from workers.analysis import VideoInfo
 from workers.container import MAX_PIXELS, read_head
 from workers.frames import DecodedFrame, View
@@ -28,6 +28,7 @@ class AnimatedWebp:
 
         Raises:
             MediaError: It cannot be decoded; the message is the reason.
+            UnreadableError: It cannot be read now.
         """
         self.warning: str | None = None
         self.duration_s = 0.0
@@ -39,7 +40,10 @@ class AnimatedWebp:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
                 self._picture = Image.open(path, formats=["WEBP"])
-        except (OSError, UnidentifiedImageError, ValueError) as error:
+        except (OSError, ValueError) as error:
+            # What Pillow itself raises of a file has no number.
+            if isinstance(error, OSError) and error.errno is not None:
+                raise UnreadableError(f"cannot be read: {error.strerror}") from error
             raise MediaError("is damaged or incomplete: nothing could be decoded") from error
         self._frame_count: int = getattr(self._picture, "n_frames", 1)
         if self._frame_count == 1:

@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from app.catalog import TINY_MODEL, list_videos
 from app.config import get_settings
-from app.errors import ModelUnavailableError
+from app.errors import ModelUnavailableError, UnreadableError
 from tests.filling import add_active_model
 from tests.ingesting import ingester_of
 from tests.media import shot, write_clip
@@ -309,6 +310,47 @@ def test_a_disk_that_goes_away_while_a_file_is_read_is_not_the_video_s_fault(
     assert ingest(clip).state == "failed"
     assert counts(engine) == (1, 2, 4, 4, 4)
     assert rows(engine, "SELECT status, attempt FROM videos") == [("indexed", None)]
+
+
+@contextmanager
+def failing_disk(decoder: Decoder) -> Iterator[None]:
+    """Has a disk fail while files are decoded, which have been read for their hashes by then."""
+
+    def fail(*_: object) -> None:
+        raise UnreadableError("cannot be read: Input/output error")
+
+    with pytest.MonkeyPatch.context() as disk:
+        disk.setattr(decoder, "decode", fail)
+        yield
+
+
+def test_a_disk_that_fails_is_not_the_fault_of_the_file(
+    engine: Engine, ingest: Ingest, decoder: Decoder, clip: Path
+) -> None:
+    reason = "cannot be read: Input/output error"
+    with failing_disk(decoder):
+        outcome = ingest(clip)
+
+    assert (outcome.state, outcome.reason) == ("failed", reason)
+    assert counts(engine) == (0, 0, 0, 0, 0)
+    assert rows(engine, "SELECT path, error FROM video_files") == [(str(clip), reason)]
+
+    assert ingest(clip).state == "indexed"
+    assert rows(engine, "SELECT path, error FROM video_files") == [(str(clip), None)]
+
+
+def test_a_disk_that_fails_costs_a_changed_file_none_of_its_former_frames(
+    engine: Engine, ingest: Ingest, decoder: Decoder, clip: Path
+) -> None:
+    ingest(clip)
+    write_clip(clip, shot(3, 25))
+
+    with failing_disk(decoder):
+        assert ingest(clip).state == "failed"
+
+    assert counts(engine) == (1, 2, 4, 4, 4)
+    assert rows(engine, "SELECT status, attempt FROM videos") == [("indexed", None)]
+    assert ingest(clip).state == "indexed"
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_indexed(

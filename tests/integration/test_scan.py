@@ -14,7 +14,7 @@ from procrastinate.exceptions import JobAborted
 from sqlalchemy import Engine, text
 
 from app.config import Settings
-from app.errors import BadRequestError
+from app.errors import BadRequestError, UnreadableError
 from app.queue import INGEST_QUEUE, SCAN_QUEUE, enqueue_scans
 from app.sources import Rules, add_source, due_sources, find_source, pause_source
 from tests.command import sceneql
@@ -601,6 +601,24 @@ def test_a_file_that_goes_before_it_is_read_leaves_no_failure(
 
     assert kinds(scan_root()) == {"known": 1}
     assert rows(engine, "SELECT count(*) FROM video_files WHERE error IS NOT NULL") == [(0,)]
+
+
+def test_what_a_failing_disk_did_not_give_is_queued_by_the_next_scan(
+    engine: Engine, scan_root: Scan, work: Callable[[], None]
+) -> None:
+    def fail(*_: object) -> None:
+        raise UnreadableError("cannot be read: Input/output error")
+
+    scan_root()
+    with pytest.MonkeyPatch.context() as disk:
+        disk.setattr(Decoder, "decode", fail)
+        work()
+    assert shown(engine) == set()
+
+    assert kinds(scan_root()) == {"queued": 2}
+    work()
+
+    assert shown(engine) == {"one.mp4", "two.mp4"}
 
 
 def test_a_link_that_leads_nowhere_any_more_hides_its_video(

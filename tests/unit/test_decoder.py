@@ -13,7 +13,7 @@ from typing import cast
 import psutil
 import pytest
 
-from app.errors import MediaError
+from app.errors import MediaError, UnreadableError
 from app.sampling import Sampling
 from tests.media import plain, shot, write_clip
 from workers import decoder as decoder_module
@@ -187,6 +187,31 @@ def test_a_hang_is_ended_and_fails_its_own_file_alone(clip: Path, large_clip: Pa
 
         assert not is_running(pids[0])
         assert decode(decoder, clip).analysis.frame_count == 50
+
+
+def test_what_a_disk_does_not_give_is_told_apart_from_a_bad_file(
+    lasting_decoder: Decoder, clip: Path
+) -> None:
+    # Linux answers whoever reads the beginning of this one like a disk that fails.
+    with pytest.raises(UnreadableError, match=r"^cannot be read: Input/output error$"):
+        decode(lasting_decoder, Path("/proc/self/mem"))
+
+    assert decode(lasting_decoder, clip).analysis.frame_count == 50
+
+
+def test_a_disk_that_does_not_answer_is_no_hang_of_the_decoder(
+    large_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A process that is stopped stands for one that the system keeps waiting for a disk.
+    monkeypatch.setattr(psutil.Process, "status", lambda _: psutil.STATUS_DISK_SLEEP)
+
+    with (
+        Decoder(memory_mb=4096, frame_timeout_s=1.5) as decoder,
+        pytest.raises(UnreadableError, match=r"its disk did not answer for 1.5 s$"),
+    ):
+        decoder.decode(
+            large_clip, SAMPLING, on_sample=lambda _: os.kill(child_of(decoder), signal.SIGSTOP)
+        )
 
 
 def test_whoever_takes_long_over_a_frame_raises_no_alarm(large_clip: Path) -> None:

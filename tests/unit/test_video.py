@@ -1,5 +1,6 @@
 """Decoding: what a player would show and when, of whatever file there is."""
 
+import errno
 import os
 import wave
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from av.container import InputContainer
 from PIL import Image
 
-from app.errors import MediaError
+from app.errors import MediaError, UnreadableError
 from tests.media import place, plain, quadrants, shot, write_clip
 from workers.container import packets
 from workers.frames import MAX_SIDE, SMALL_SIDE, DecodedFrame, View
@@ -268,6 +269,32 @@ def test_damaged_frames_in_the_middle_are_left_out_and_counted(tmp_path: Path) -
 
         assert last.t_s == pytest.approx(3.96)
         assert str(video.warning).startswith("damaged: ")
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.ts"])
+def test_a_disk_that_fails_for_a_moment_is_no_damage_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    pictures = [place(seed) for seed in range(100)]
+    clip = write_clip(tmp_path / name, pictures, muxer_options={"movflags": "+faststart"})
+    half = clip.stat().st_size // 2
+    failures: list[int] = []
+    read = os.read
+
+    def fail_once_in_the_middle(number: int, size: int) -> bytes:
+        of_clip = os.path.samestat(os.fstat(number), clip.stat())
+        if of_clip and not failures and os.lseek(number, 0, os.SEEK_CUR) + size > half:
+            failures.append(number)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(number, size)
+
+    monkeypatch.setattr(os, "read", fail_once_in_the_middle)
+
+    with pytest.raises(UnreadableError, match=r"^cannot be read: Input/output error$"):
+        list(decode(clip))
+
+    assert len(failures) == 1
+    assert len(times(clip)) == 100
 
 
 def write_sound(path: Path) -> Path:

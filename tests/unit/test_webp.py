@@ -1,11 +1,13 @@
 """Animated WebP, which is decoded like any other video."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from app.errors import MediaError
+from app.errors import MediaError, UnreadableError
 from app.sampling import Sampling
 from tests.media import plain
 from workers.frames import DecodedFrame
@@ -87,6 +89,18 @@ def test_what_was_cut_short_is_refused(webp: Path) -> None:
     webp.write_bytes(webp.read_bytes()[:-50])
 
     with pytest.raises(MediaError, match="is damaged or incomplete"):
+        probe(webp)
+
+
+def test_a_disk_that_fails_is_no_damage_of_the_file(
+    webp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Image, "open", fail)
+
+    with pytest.raises(UnreadableError, match=r"^cannot be read: Input/output error$"):
         probe(webp)
 
 
