@@ -35,6 +35,7 @@ from workers.refresh import refresh_details
 from workers.sidecars import sidecar_state
 from workers.spool import IndexedFrame, Spool
 from workers.store import IndexedVideo, write_failure, write_video
+from workers.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,9 @@ class Ingester:
         decoders: Decoders,
         sampling: Sampling,
         collection: str | None = None,
+        turns: Turns | None = None,
     ) -> None:
+        """`turns` are those of copies, for ingesters that share them; else it has its own."""
         self.engine = engine
         self.embedding = embedding
         self.model_id = model_id
@@ -87,13 +90,16 @@ class Ingester:
         self.decoders = decoders
         self.sampling = sampling
         self.collection = collection
+        self.turns = turns or Turns()
 
     def ingest(self, path: Path, on_progress: Callable[[Progress], None] | None = None) -> Outcome:
         """Indexes a file unless the index knows it; records the reason if it fails.
 
         It waits for a decoder, and has it until the last frame is decoded: while the vectors of
-        one file are awaited and written, the next one is decoded. `on_progress` is called when it
-        has one, and while frames are decoded; what it raises ends the file and is raised here.
+        one file are awaited and written, the next one is decoded. Before that it waits for a copy
+        of the file that is being indexed. `on_progress` is called while it waits for that, when it
+        has a decoder, and while frames are decoded; what it raises ends the file and is raised
+        here.
         """
         on_progress = on_progress or (lambda _: None)
         try:
@@ -108,8 +114,10 @@ class Ingester:
             if not is_gone(path):
                 write_unread(self.engine, path, str(error))
             return Outcome(path, "failed", str(error))
-        with self.decoders.lent() as loan:
-            on_progress(Progress(0, None))
+        begin = partial(on_progress, Progress(0, None))
+        # Else both would be decoded, and the second to begin would take the attempt of the first.
+        with self.turns.turn(hashes.content, begin), self.decoders.lent() as loan:
+            begin()
             # A copy may have been indexed while this one waited.
             if (known := link_copy(self.engine, path, state, hashes.content)) is not None:
                 return Outcome(path, "skipped", known.reason)

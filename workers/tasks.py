@@ -19,6 +19,7 @@ from workers.embedding import Embedding
 from workers.index_model import claim, load_for_ingest
 from workers.ingest import Ingester
 from workers.jobs import Patience, stop_if_told, work_off
+from workers.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class IngestWorker:
         self.embedding: Embedding | None = None
         self.loading = Lock()
         self.decoders = Decoders.of(settings)
+        self.turns = Turns()
 
     def ingest_file(
         self, context: JobContext, path: str, sampling: str, collection: str | None
@@ -48,6 +50,7 @@ class IngestWorker:
             self.decoders,
             Sampling.parse(sampling),
             collection,
+            self.turns,
         )
         outcome = ingester.ingest(Path(path), lambda _: stop_if_told(context))
         facts = {

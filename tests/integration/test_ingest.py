@@ -390,6 +390,35 @@ def test_the_next_file_is_decoded_while_one_waits_for_its_vectors(
     assert (first.result().state, second.result().state) == ("indexed", "indexed")
 
 
+def test_a_copy_waits_for_its_twin_that_is_being_indexed(
+    engine: Engine,
+    ingest: Any,
+    tiny: Model,
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(clip.read_bytes())
+    is_under_way, copy_waits = threading.Event(), threading.Event()
+    encode = tiny.encode_prepared
+
+    def encode_when_the_copy_waits(pictures: Sequence[Tensor]) -> NDArray[np.float32]:
+        is_under_way.set()
+        assert copy_waits.wait(60), "nobody asked whether to wait on"
+        return encode(pictures)
+
+    monkeypatch.setattr(tiny, "encode_prepared", encode_when_the_copy_waits)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(ingest, clip)
+        assert is_under_way.wait(60)
+        second = threads.submit(ingest, copy, lambda _: copy_waits.set())
+
+    assert first.result().state == "indexed"
+    assert second.result().reason == f"has the same content as {clip}"
+    assert counts(engine) == (1, 2, 4, 4, 4)
+
+
 @pytest.fixture
 def long_clip(tmp_path: Path) -> Path:
     """Twelve shots whose pictures do not fit into a socket: the decoder is not done at once."""
