@@ -102,8 +102,6 @@ def train(phases: Sequence[Phase], folder: Path) -> None:
     configuration of the model.
     """
     torch.manual_seed(0)
-    # Numbers near zero, of which a network that starts has many, are slow on most processors.
-    torch.set_flush_denormal(True)
     clip, tokenizer = _create(folder)
     reader = TraitReader(clip.visual)
     clip.to(memory_format=torch.channels_last).train()
@@ -215,6 +213,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(__file__).parent)
     arguments = parser.parse_args()
     phases = [replace(phase, steps=round(phase.steps * arguments.share)) for phase in PHASES]
+    # Numbers near zero, of which a network that starts has many, are slow on most processors. It
+    # holds for the whole process, whatever else that does.
+    torch.set_flush_denormal(True)
     train(phases, arguments.folder)
 
 
