@@ -46,6 +46,8 @@ SETTINGS = {
     "full_page_writes": "off",
     "synchronous_commit": "off",
     "checkpoint_timeout": "1h",
+    # All buffers are looked through for each database that goes.
+    "shared_buffers": "256MB",
 }
 
 
@@ -91,11 +93,8 @@ class Databases:
 
     def __init__(self, version: int) -> None:
         self.server = EmbeddedPostgres(Path(os.environ[SERVERS]) / f"pg{version}", version)
-        self.server.start()
+        _start(self.server)
         self.connection = psycopg.connect(self.server.url("postgres"), autocommit=True)
-        for name, value in SETTINGS.items():
-            self.run(f"ALTER SYSTEM SET {name} = '{value}'")
-        self.run("SELECT pg_reload_conf()")
         self.template = f"template_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
         self.run(f"CREATE DATABASE {self.template}")
         engine = engine_for(self.server.url(self.template))
@@ -125,6 +124,20 @@ class Databases:
     def drop(self, engine: Engine) -> None:
         engine.dispose()
         self.run(f"DROP DATABASE {engine.url.database} WITH (FORCE)")
+
+
+def _start(server: EmbeddedPostgres) -> None:
+    """Starts a server with the tests' settings, unless another process did."""
+    with Path(f"{server.home}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if server.is_alive():
+            return
+        server.start()
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            for name, value in SETTINGS.items():
+                connection.execute(f"ALTER SYSTEM SET {name} = '{value}'".encode())
+        server.stop()
+        server.start()
 
 
 @pytest.fixture(scope="session")
