@@ -4,8 +4,10 @@ import pytest
 from sqlalchemy import Engine
 
 from bench import search
+from bench.building import rebuild
 from bench.drawn import FRAMES_PER_VIDEO, draw, store
 from bench.engines import Numpy, installed
+from bench.machine import SEARCH, header
 from bench.search import QUERIES, report
 
 
@@ -36,3 +38,13 @@ def test_an_engine_that_takes_too_long_is_given_up(
 
     assert list(found) == list(QUERIES)
     assert f"| {Numpy.name} | 25% taken in | | | over 0 | |" in rows
+
+
+def test_the_header_tells_how_thoroughly_the_index_was_built(engine: Engine) -> None:
+    store(engine, draw(2 * FRAMES_PER_VIDEO))
+    usual = header(SEARCH, engine)
+
+    rebuild(engine, 64)
+
+    assert "(ef_construction=200)" in usual
+    assert "(ef_construction=64)" in header(SEARCH, engine)
