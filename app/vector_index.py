@@ -12,8 +12,8 @@ from app.errors import BusyDatabaseError
 from app.locks import patiently, watched
 from app.model_catalog import ModelRow
 
-# Below this many dimensions the signs alone tell too little.
-LEAST_DIM_OF_SIGNS = 256
+# Below this many dimensions codes tell too little.
+LEAST_DIM_OF_CODES = 256
 # What an index keeps for each frame beside its vector, mostly its neighbours: 16 in each direction.
 LINKS_BYTES = 330
 ROW_BYTES = 130
@@ -40,10 +40,19 @@ PROGRESS = text(
 
 
 class Kind(StrEnum):
-    """What an index holds of each vector: all of it in half precision, or the signs alone."""
+    """What an index holds of each vector: all of it, or a code, by which rankings find candidates.
+
+    HALFVEC is all of it in half precision, TERNARY two bits for each dimension (`ternary_quantize`
+    in sql/), BINARY its sign alone.
+    """
 
     HALFVEC = "halfvec"
+    TERNARY = "ternary"
     BINARY = "binary"
+
+    def bytes_of(self, dim: int) -> int:
+        """What it holds of a vector of so many dimensions, without links."""
+        return {Kind.HALFVEC: 2 * dim, Kind.TERNARY: dim // 4, Kind.BINARY: dim // 8}[self]
 
 
 @dataclass(frozen=True)
@@ -107,13 +116,12 @@ def fit(connection: Connection, model: ModelRow, kind: Kind | None = None) -> Fi
         ),
         {"table": _partition(model.id)},
     ).one()
-    vector_bytes = 2 * model.dim
-    searched_bytes = frames * (2 * vector_bytes + LINKS_BYTES + ROW_BYTES)
+    searched_bytes = frames * (2 * Kind.HALFVEC.bytes_of(model.dim) + LINKS_BYTES + ROW_BYTES)
     if kind is None:
-        is_large = searched_bytes > cache_bytes and model.dim >= LEAST_DIM_OF_SIGNS
-        kind = Kind.BINARY if is_large else Kind.HALFVEC
-    held_bytes = vector_bytes if kind is Kind.HALFVEC else model.dim // 8
-    return Fit(kind, frames, searched_bytes, cache_bytes, frames * (held_bytes + GRAPH_BYTES))
+        is_large = searched_bytes > cache_bytes and model.dim >= LEAST_DIM_OF_CODES
+        kind = Kind.TERNARY if is_large else Kind.HALFVEC
+    graph_bytes = frames * (kind.bytes_of(model.dim) + GRAPH_BYTES)
+    return Fit(kind, frames, searched_bytes, cache_bytes, graph_bytes)
 
 
 def build(
@@ -173,10 +181,12 @@ def build(
 
 def definition(kind: Kind, dim: int) -> str:
     """How an index is defined, from USING on. nearest_frames() names the same expressions."""
-    if kind is Kind.HALFVEC:
-        key = f"(embedding::halfvec({dim})) halfvec_cosine_ops"
-    else:
-        key = f"(binary_quantize(embedding::halfvec({dim}))::bit({dim})) bit_hamming_ops"
+    vector = f"embedding::halfvec({dim})"
+    key = {
+        Kind.HALFVEC: f"({vector}) halfvec_cosine_ops",
+        Kind.TERNARY: f"(ternary_quantize({vector}, {dim})::bit({2 * dim})) bit_hamming_ops",
+        Kind.BINARY: f"(binary_quantize({vector})::bit({dim})) bit_hamming_ops",
+    }[kind]
     return f"USING hnsw ({key}) WITH (ef_construction = {EF_CONSTRUCTION})"
 
 
@@ -230,4 +240,4 @@ def _partition(model_id: int) -> str:
 
 
 def _name(model_id: int, kind: Kind) -> str:
-    return f"{_partition(model_id)}_{'hnsw' if kind is Kind.HALFVEC else 'binary'}_idx"
+    return f"{_partition(model_id)}_{'hnsw' if kind is Kind.HALFVEC else kind}_idx"

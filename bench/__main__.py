@@ -16,6 +16,7 @@ from app.config import Settings
 from app.db import embedded
 
 QUICK = {
+    "codes": "--frames 5000",
     "copies": "--seconds 2",
     "cost": "--clips 2 --model tiny --home {home}",
     "cutoffs": "",

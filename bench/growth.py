@@ -1,10 +1,10 @@
 """Growth: `python -m bench.growth --home DIR` searches a library that grows to ten million frames.
 
-At each size both kinds of index are built in turn, by what `sceneql reindex` calls, and questions
-are put to the functions that everything else searches by: to each its own, so that none finds warm
-what another has read, after as many others that bring what is searched into memory. A library that
-was left at some size is gone on with; `--keep` measures it at that size, with the index that is
-there.
+At each size each kind of index is built in turn, by what `sceneql reindex` calls, and questions are
+put to the functions that everything else searches by: to each its own, so that none finds warm what
+another has read, after as many others that bring what is searched into memory. Whole vectors are
+indexed as long as `sceneql reindex` would do so. A library that was left at some size is gone on
+with; `--keep` measures it at that size, with the index that is there.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 
 from app.db import address_of
 from app.model_catalog import searched_model
-from app.vector_index import Kind, VectorIndex, vector_indexes
+from app.vector_index import Kind, VectorIndex, fit, vector_indexes
 from bench.asking import ask
 from bench.building import built
 from bench.drawn import FRAMES_PER_VIDEO, Drawn, draw, grow, stored_videos
@@ -31,6 +31,8 @@ from bench.machine import SEARCH, header
 from bench.ratios import Ratio, write_ratios
 from bench.tables import Figures, show
 
+# The index that every other benchmark expects comes last.
+KINDS = (Kind.BINARY, Kind.TERNARY, Kind.HALFVEC)
 SIZES = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 _QUERIES = {
     "nearest_frames": "SELECT 1 - distance FROM nearest_frames(%(vector)s, %(k)s)",
@@ -56,7 +58,7 @@ def report(
     questions: int,
     write: Callable[[str], None],
     *,
-    halfvec_up_to: int = 3_000_000,
+    kinds: Sequence[Kind] = KINDS,
     keep: bool = False,
 ) -> list[Row]:
     """Grow the library from size to size, and write a row for each index as it is measured.
@@ -77,9 +79,7 @@ def report(
     for size in sizes:
         if kept is None:
             grow(engine, draw(size))
-        # The index that every other benchmark expects comes last.
-        kinds = [Kind.BINARY, Kind.HALFVEC] if size <= halfvec_up_to else [Kind.BINARY]
-        for kind in [kept.kind] if kept else kinds:
+        for kind in [kept.kind] if kept else _fitting(engine, kinds):
             index, build_s = (kept, None) if kept else built(engine, kind)
             asked = zip(own, np.split(tenths[size], len(own)), strict=True)
             rows.append(_measure(engine, size, index, build_s, others, list(asked)))
@@ -109,6 +109,15 @@ def exact_tenths(
         best = nearest(np.hstack([best, part]))
         seen += part.shape[1]
     return tenths
+
+
+def _fitting(engine: Engine, kinds: Sequence[Kind]) -> list[Kind]:
+    """Without whole vectors where the server's memory does not hold them and an index over them."""
+    with engine.connect() as connection:
+        model = searched_model(connection)
+        assert model is not None
+        is_small = fit(connection, model).kind is Kind.HALFVEC
+    return [kind for kind in kinds if is_small or kind is not Kind.HALFVEC]
 
 
 def _index_of(engine: Engine, sizes: Sequence[int]) -> VectorIndex:
@@ -162,7 +171,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=Path("var/bench-growth"))
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="FRAMES")
     parser.add_argument("--questions", type=int, default=100)
-    parser.add_argument("--halfvec-up-to", type=int, default=3_000_000, metavar="FRAMES")
+    parser.add_argument("--kinds", type=Kind, nargs="+", default=KINDS, choices=KINDS)
     parser.add_argument("--keep", action="store_true", help="build no index")
     given = parser.parse_args()
     engine = open_database(given.home)
@@ -172,7 +181,7 @@ def main() -> None:
         sorted(given.sizes),
         given.questions,
         show,
-        halfvec_up_to=given.halfvec_up_to,
+        kinds=given.kinds,
         keep=given.keep,
     )
 

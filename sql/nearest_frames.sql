@@ -3,8 +3,9 @@
 -- where the filter holds few frames, all of them are measured, which is exact and quicker. A filter
 -- that holds much serves the index well unless it leaves out just what is near to the vector, which
 -- a sample of the library tells. Where the index yields too few rows, the exact scan finishes.
--- Two kinds of index serve: one over the vectors, and, for libraries whose vectors do not fit into
--- memory, one over their signs, of which more candidates are read than asked for and measured.
+-- Three kinds of index serve: one over the vectors, and, for libraries whose vectors do not fit into
+-- memory, one over codes of them, ternary or their signs alone, of which more candidates are read
+-- than asked for and measured.
 -- The statements name the model and its dimensions as literals, as the view moments does, and for
 -- the same reason: only so is the partition pruned and its index matched.
 CREATE OR REPLACE FUNCTION nearest_frames(
@@ -24,10 +25,10 @@ DECLARE
     -- Of the sample's frames nearest to the vector, how many the filter has to hold for the index.
     nearby CONSTANT integer := 50;
     least_held CONSTANT integer := 13;
-    -- Of an index over signs, how many candidates are read, how many of a large library, where its graph
-    -- brings fewer of the right ones, and how many for each row asked for.
-    least_candidates CONSTANT integer := 1000;
-    most_candidates CONSTANT integer := 1250;
+    -- Of an index over codes, how many candidates are read, how many of a large library, where its graph
+    -- brings fewer of the right ones, and how many for each row asked for. Signs tell less.
+    ternary_candidates CONSTANT integer[] := '{600, 700}';
+    binary_candidates CONSTANT integer[] := '{1000, 1250}';
     many_frames CONSTANT integer := 3000000;
     candidates_each CONSTANT integer := 4;
     -- What the index looks at: 1,000 is the most there is, and fewer do where little is asked for of
@@ -40,7 +41,9 @@ DECLARE
     stored real;
     frames integer;
     held bigint := 0;
-    by_signs boolean;
+    -- How an index over codes writes a vector, and how many rows are read of the index that serves.
+    code text;
+    candidates bigint;
     -- Where no video is hidden, rows need not be joined with theirs.
     hides boolean;
     visible bigint[];
@@ -68,7 +71,8 @@ BEGIN
                 AND v.id IS DISTINCT FROM except_video
         LOOP
             held := held + frames;
-            EXIT WHEN held > greatest(exact_up_to, most_candidates, candidates_each * n::bigint);
+            EXIT WHEN held
+                > greatest(exact_up_to, binary_candidates[2], candidates_each * n::bigint);
         END LOOP;
         source := format(
             'FROM frame_embeddings e %sWHERE e.model_id = %s AND ($4 IS NULL OR e.video_id <> $4) ',
@@ -100,27 +104,37 @@ BEGIN
     IF NOT exact THEN
         stored := (SELECT c.reltuples FROM pg_class c
             WHERE c.oid = to_regclass(format('frame_embeddings_%s', model.id)));
+        -- While one kind replaces the other, both are there.
+        SELECT of_kind.code,
+            greatest(of_kind.candidates[CASE WHEN stored > many_frames THEN 2 ELSE 1 END],
+                candidates_each * n::bigint)
+            INTO code, candidates
+        FROM (VALUES
+            ('ternary', ternary_candidates,
+                'ternary_quantize(%1$s::halfvec(%2$s), %2$s)::bit(%3$s)'),
+            ('binary', binary_candidates,
+                'binary_quantize(%1$s::halfvec(%2$s))::bit(%2$s)')
+        ) AS of_kind (kind, candidates, code)
+        JOIN pg_index i ON i.indisvalid AND i.indexrelid
+            = to_regclass(format('frame_embeddings_%s_%s_idx', model.id, of_kind.kind))
+        ORDER BY of_kind.kind DESC LIMIT 1;
         ef_search := current_setting('hnsw.ef_search');
         iterative_scan := current_setting('hnsw.iterative_scan');
-        PERFORM set_config('hnsw.ef_search', CASE WHEN within IS NULL AND n <= few_rows
-            AND stored BETWEEN 0 AND few_frames
-            THEN few_searched ELSE most_searched END::text, true);
+        PERFORM set_config('hnsw.ef_search', CASE
+            WHEN within IS NOT NULL THEN most_searched
+            WHEN code IS NOT NULL THEN least(candidates, most_searched)
+            WHEN n <= few_rows AND stored BETWEEN 0 AND few_frames THEN few_searched
+            ELSE most_searched END::text, true);
         -- The order is put right below, so the scan need not keep it.
         PERFORM set_config('hnsw.iterative_scan', 'relaxed_order', true);
-        by_signs := coalesce((
-            SELECT i.indisvalid FROM pg_index i
-            WHERE i.indexrelid = to_regclass(format('frame_embeddings_%s_binary_idx', model.id))), false);
         EXECUTE format(
             'SELECT array_agg(near.video_id), array_agg(near.frame_no), array_agg(near.distance) '
             'FROM (SELECT e.video_id, e.frame_no, e.embedding::halfvec(%1$s) <=> $1 AS distance '
-            '%2$s ORDER BY %3$s LIMIT $3) AS near', model.dim, source,
-            CASE WHEN by_signs THEN format(
-                'binary_quantize(e.embedding::halfvec(%1$s))::bit(%1$s) '
-                '<~> binary_quantize($1::halfvec(%1$s))::bit(%1$s)', model.dim) ELSE 'distance' END)
+            '%2$s ORDER BY %3$s LIMIT $3) AS near', model.dim, source, coalesce(
+                format(code, 'e.embedding', model.dim, 2 * model.dim) || ' <~> '
+                || format(code, '$1', model.dim, 2 * model.dim), 'distance'))
             INTO video_ids, frame_nos, distances
-            USING vector, visible, CASE WHEN by_signs THEN greatest(
-                CASE WHEN stored > many_frames THEN most_candidates ELSE least_candidates END,
-                candidates_each * n::bigint) ELSE n END, except_video;
+            USING vector, visible, coalesce(candidates, n), except_video;
         PERFORM set_config('hnsw.ef_search', ef_search, true);
         PERFORM set_config('hnsw.iterative_scan', iterative_scan, true);
         IF cardinality(distances) >= least(n, held) THEN
@@ -144,6 +158,6 @@ COMMENT ON FUNCTION nearest_frames(halfvec, integer, bigint[], boolean, bigint) 
     'The n frames nearest to a vector among the videos whose ids are in within (NULL: all), by cosine '
     'distance (0 to 2), nearest first, without those of except_video. is_exact tells whether all '
     'frames were measured, which exact => true forces; otherwise recall@10 is 0.99 or better, and by an '
-    'index over signs 0.96 at ten million frames.';
+    'index over codes 0.96 at ten million frames.';
 REVOKE ALL ON FUNCTION nearest_frames(halfvec, integer, bigint[], boolean, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION nearest_frames(halfvec, integer, bigint[], boolean, bigint) TO sceneql_analyst;

@@ -27,7 +27,8 @@ LEAST_MEMORY_MB = 64
     "--index",
     "kind",
     type=click.Choice([kind.value for kind in Kind]),
-    help="halfvec holds whole vectors, binary their signs; without it the library's size decides.",
+    help="halfvec holds whole vectors, ternary two bits of each number, binary its sign; without "
+    "it the library's size decides.",
 )
 @click.option(
     "--memory",
@@ -42,8 +43,8 @@ def reindex(model: str | None, kind: str | None, memory_mb: int | None, dry_run:
 
     Searches and ingest go on meanwhile, with the former index until the new one is whole. An index
     over whole vectors is the more accurate one; where it and the vectors outgrow the memory that
-    the server has for them, one over their signs, a quarter as large, answers sooner. Ctrl-C loses
-    nothing but what was built.
+    the server has for them, one over codes of two bits, a third as large, answers sooner. Ctrl-C
+    loses nothing but what was built.
     """
     console = Console(stderr=True)
     engine = open_database()
@@ -68,7 +69,7 @@ def reindex(model: str | None, kind: str | None, memory_mb: int | None, dry_run:
         built = build(engine, row, fitting.kind, on_progress=show, memory_mb=memory_mb)
     took = f"{built.size_bytes / 1e6:,.1f} MB in {time.monotonic() - started:,.0f} s"
     _say(console, f"the {built.kind} index is built: {took}")
-    if built.kind is Kind.BINARY:
+    if built.kind is not Kind.HALFVEC:
         _say(
             console,
             "rankings use it: search_scenes(), rank_frames() and the page; ORDER BY distance over "

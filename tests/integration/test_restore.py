@@ -16,6 +16,8 @@ from app.db import address_of, engine_for
 from app.embedded import EmbeddedPostgres
 from app.errors import DatabaseUnavailableError, SceneqlError
 from app.migrate import ensure_current, upgrade
+from app.model_catalog import models
+from app.vector_index import Kind, build, vector_indexes
 from tests.command import sceneql
 from tests.conftest import Databases
 from tests.filling import Filled, answer, fill, literal
@@ -101,6 +103,24 @@ def test_a_restored_library_is_refused_until_it_has_its_settings_and_then_finds_
 
     ensure_current(empty, OWN)
     assert count_filtered(empty, filled) == 10
+
+
+def test_an_index_over_codes_is_restored_with_its_library(
+    databases: Databases, engine: Engine, empty: Engine, tmp_path: Path
+) -> None:
+    fill(engine, videos=2, frames=10)
+    with engine.connect() as connection:
+        [model] = models(connection)
+    built = build(engine, model, Kind.TERNARY)
+    file = str(tmp_path / "library.dump")
+    dumped = program(databases, "pg_dump", "--format=custom", f"--file={file}", address_of(engine))
+
+    restored = program(databases, "pg_restore", f"--dbname={address_of(empty)}", file)
+
+    assert (dumped.returncode, restored.returncode) == (0, 0), dumped.stderr + restored.stderr
+    with empty.connect() as connection:
+        [index] = vector_indexes(connection, model.id)
+    assert (index.name, index.kind, index.is_valid) == (built.name, Kind.TERNARY, True)
 
 
 def test_a_dump_taken_to_another_cluster_is_mended_by_an_upgrade(

@@ -17,10 +17,12 @@ from app.migrate import (
     is_current,
     upgrade,
 )
+from app.model_catalog import models
 from app.models import Base
+from app.vector_index import Kind, build, vector_indexes
 from migrations.env_filter import is_managed
 from tests.conftest import Databases
-from tests.filling import add_active_model
+from tests.filling import add_active_model, fill
 
 OBJECTS = """
     SELECT 'relation', c.oid::regclass::text, c.relkind::text, c.relacl::text,
@@ -135,6 +137,24 @@ def test_what_was_said_before_lines_were_kept_is_found_by_its_scene(empty_engine
             "SELECT line_no, scene_no, start_s, end_s FROM search_said('fog or lighthouse')"
         ).all()
     assert sorted(map(tuple, found)) == [(0, 1, 5.0, 9.0), (1, 2, 9.0, 12.0)]
+
+
+def test_a_step_down_takes_away_an_index_that_the_former_release_cannot_use(
+    empty_engine: Engine,
+) -> None:
+    upgrade(empty_engine)
+    fill(empty_engine, videos=1, frames=20)
+    with empty_engine.connect() as connection:
+        [model] = models(connection)
+    build(empty_engine, model, Kind.TERNARY)
+
+    downgrade(empty_engine, "0011")
+
+    with empty_engine.connect() as connection:
+        assert vector_indexes(connection, model.id) == []
+        asked = "(SELECT embedding FROM moments LIMIT 1)"
+        found = connection.execute(text(f"SELECT count(*) FROM nearest_frames({asked}, 5)"))
+        assert found.scalar_one() == 5
 
 
 def test_a_downgrade_leaves_nothing_even_with_two_models(empty_engine: Engine) -> None:

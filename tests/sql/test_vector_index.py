@@ -21,6 +21,7 @@ from app.vector_index import (
 )
 from tests.filling import Filled, fill, literal
 
+CODES = (Kind.TERNARY, Kind.BINARY)
 DIM = 256
 K = 10
 NEAREST = text(
@@ -30,7 +31,7 @@ NEAREST = text(
 
 @pytest.fixture(scope="module")
 def drawn(filled_engine: Engine) -> Filled:
-    """4,000 frames of 256 dimensions: the fewest whose signs are worth an index."""
+    """4,000 frames of 256 dimensions: the fewest whose codes are worth an index."""
     return fill(filled_engine, videos=100, frames=40, dim=DIM)
 
 
@@ -76,15 +77,16 @@ def scans(engine: Engine, model: ModelRow) -> dict[str, int]:
         return {row.indexrelname: row.idx_scan for row in rows}
 
 
-def test_rankings_use_the_index_over_signs_and_find_what_is_nearest(
-    filled_engine: Engine, drawn: Filled, model: ModelRow
+@pytest.mark.parametrize("kind", CODES)
+def test_rankings_use_an_index_over_codes_and_find_what_is_nearest(
+    filled_engine: Engine, drawn: Filled, model: ModelRow, kind: Kind
 ) -> None:
     exact = nearest(filled_engine, drawn, exact=True)
 
-    built = build(filled_engine, model, Kind.BINARY)
+    built = build(filled_engine, model, kind)
     found = nearest(filled_engine, drawn, exact=False)
 
-    assert kinds(filled_engine, model) == [(Kind.BINARY, True)]
+    assert kinds(filled_engine, model) == [(kind, True)]
     assert scans(filled_engine, model)[built.name] >= len(drawn.questions)
     recall = np.mean([len(a & b) / K for a, b in zip(exact, found, strict=True)])
     assert recall >= 0.98
@@ -92,10 +94,11 @@ def test_rankings_use_the_index_over_signs_and_find_what_is_nearest(
 
 # More candidates are read than rows are asked for, and half of the library is not all of it.
 @pytest.mark.parametrize("asked_for", [10, 500])
-def test_what_is_found_by_signs_is_not_called_exact_however_much_is_asked_for(
-    filled_engine: Engine, model: ModelRow, drawn: Filled, asked_for: int
+@pytest.mark.parametrize("kind", CODES)
+def test_what_is_found_by_codes_is_not_called_exact_however_much_is_asked_for(
+    filled_engine: Engine, model: ModelRow, drawn: Filled, kind: Kind, asked_for: int
 ) -> None:
-    build(filled_engine, model, Kind.BINARY)
+    build(filled_engine, model, kind)
 
     with filled_engine.connect() as connection:
         use_the_index(connection)
@@ -235,7 +238,7 @@ def test_a_build_tells_who_holds_it_up_and_searches_go_on_meanwhile(
     ("frames", "dim", "fits"),
     [
         (100_000, 512, Kind.HALFVEC),
-        (10_000_000, 512, Kind.BINARY),
+        (10_000_000, 512, Kind.TERNARY),
         (10_000_000, 64, Kind.HALFVEC),
     ],
 )
@@ -274,11 +277,24 @@ def test_an_index_of_somebody_elses_is_left_alone(filled_engine: Engine, model: 
         connection.exec_driver_sql("DROP INDEX of_mine")
 
 
-@pytest.mark.parametrize(("frames", "candidates"), [(1_000_000, 1000), (5_000_000, 1250)])
+@pytest.mark.parametrize(
+    ("kind", "frames", "candidates"),
+    [
+        (Kind.TERNARY, 1_000_000, 600),
+        (Kind.TERNARY, 5_000_000, 700),
+        (Kind.BINARY, 1_000_000, 1000),
+        (Kind.BINARY, 5_000_000, 1250),
+    ],
+)
 def test_more_candidates_are_read_where_the_library_is_large(
-    filled_engine: Engine, model: ModelRow, drawn: Filled, frames: int, candidates: int
+    filled_engine: Engine,
+    model: ModelRow,
+    drawn: Filled,
+    kind: Kind,
+    frames: int,
+    candidates: int,
 ) -> None:
-    index = build(filled_engine, model, Kind.BINARY)
+    index = build(filled_engine, model, kind)
     read = text("SELECT pg_stat_get_xact_tuples_returned(to_regclass(:index))")
 
     with filled_engine.connect() as connection:
