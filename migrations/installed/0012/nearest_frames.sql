@@ -158,6 +158,6 @@ COMMENT ON FUNCTION nearest_frames(halfvec, integer, bigint[], boolean, bigint) 
     'The n frames nearest to a vector among the videos whose ids are in within (NULL: all), by cosine '
     'distance (0 to 2), nearest first, without those of except_video. is_exact tells whether all '
     'frames were measured, which exact => true forces; otherwise recall@10 is 0.99 or better, and by an '
-    'index over codes 0.96 at ten million frames.';
+    'index over codes 0.96 or better, of up to ten million frames.';
 REVOKE ALL ON FUNCTION nearest_frames(halfvec, integer, bigint[], boolean, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION nearest_frames(halfvec, integer, bigint[], boolean, bigint) TO sceneql_analyst;
