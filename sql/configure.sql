@@ -32,6 +32,8 @@ BEGIN
         ('plan_cache_mode', 'force_custom_plan'),
         -- Searches take milliseconds: compiling them would take longer.
         ('jit', 'off'),
+        -- Memoize would lay out a table for every frame of the library, to look ten of them up.
+        ('enable_memoize', 'off'),
         ('random_page_cost', '1.1')
     ) AS settings (name, value) LOOP
         EXECUTE format(

@@ -249,10 +249,10 @@ def test_the_settings_are_there_after_each_configure(engine: Engine) -> None:
     configure(engine)
 
     with engine.connect() as connection:
-        scan, plan = connection.execute(
-            text(
-                "SELECT current_setting('hnsw.iterative_scan'), current_setting('plan_cache_mode')"
-            )
-        ).one()
+        names = ["hnsw.iterative_scan", "plan_cache_mode", "enable_memoize"]
+        values = connection.execute(
+            text("SELECT current_setting(name) FROM unnest(CAST(:names AS text[])) AS name"),
+            {"names": names},
+        ).scalars()
 
-    assert (scan, plan) == ("strict_order", "force_custom_plan")
+        assert list(values) == ["strict_order", "force_custom_plan", "off"]
