@@ -58,12 +58,13 @@ def report(
     questions: int,
     write: Callable[[str], None],
     *,
-    kinds: Sequence[Kind] = KINDS,
+    kinds: Sequence[Kind] | None = None,
     keep: bool = False,
 ) -> list[Row]:
     """Grow the library from size to size, and write a row for each index as it is measured.
 
     With `keep` it is left as it is. Raises SystemExit if that is not of the one size asked for.
+    Without `kinds` all that fit are built.
     """
     kept = _index_of(engine, sizes) if keep else None
     drawn = draw(sizes[-1])
@@ -79,7 +80,7 @@ def report(
     for size in sizes:
         if kept is None:
             grow(engine, draw(size))
-        for kind in [kept.kind] if kept else _fitting(engine, kinds):
+        for kind in [kept.kind] if kept else kinds or _fitting(engine):
             index, build_s = (kept, None) if kept else built(engine, kind)
             asked = zip(own, np.split(tenths[size], len(own)), strict=True)
             rows.append(_measure(engine, size, index, build_s, others, list(asked)))
@@ -111,13 +112,13 @@ def exact_tenths(
     return tenths
 
 
-def _fitting(engine: Engine, kinds: Sequence[Kind]) -> list[Kind]:
-    """Without whole vectors where the server's memory does not hold them and an index over them."""
+def _fitting(engine: Engine) -> list[Kind]:
+    """All kinds, without whole vectors where the server's memory does not hold their index."""
     with engine.connect() as connection:
         model = searched_model(connection)
         assert model is not None
         is_small = fit(connection, model).kind is Kind.HALFVEC
-    return [kind for kind in kinds if is_small or kind is not Kind.HALFVEC]
+    return [kind for kind in KINDS if is_small or kind is not Kind.HALFVEC]
 
 
 def _index_of(engine: Engine, sizes: Sequence[int]) -> VectorIndex:
@@ -171,7 +172,9 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=Path("var/bench-growth"))
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="FRAMES")
     parser.add_argument("--questions", type=int, default=100)
-    parser.add_argument("--kinds", type=Kind, nargs="+", default=KINDS, choices=KINDS)
+    parser.add_argument(
+        "--kinds", type=Kind, nargs="+", choices=KINDS, help="default: all that fit"
+    )
     parser.add_argument("--keep", action="store_true", help="build no index")
     given = parser.parse_args()
     engine = open_database(given.home)

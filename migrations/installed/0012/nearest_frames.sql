@@ -25,14 +25,18 @@ DECLARE
     -- Of the sample's frames nearest to the vector, how many the filter has to hold for the index.
     nearby CONSTANT integer := 50;
     least_held CONSTANT integer := 13;
-    -- Of an index over codes, how many candidates are read, how many of a large library, where its graph
-    -- brings fewer of the right ones, and how many for each row asked for. Signs tell less.
-    ternary_candidates CONSTANT integer[] := '{600, 700}';
+    -- Of an index over codes, how many rows its graph is searched for, how many candidates are read of
+    -- those, both also for a large library, whose graph brings fewer of the right ones, and how many
+    -- for each row asked for. What is searched for and not read makes up for rows that do not count, so
+    -- that one step of the scan does. Signs tell less: all they find is read, in two steps if need be.
+    ternary_searched CONSTANT integer[] := '{600, 700}';
+    ternary_candidates CONSTANT integer[] := '{400, 400}';
+    binary_searched CONSTANT integer[] := '{1000, 1000}';
     binary_candidates CONSTANT integer[] := '{1000, 1250}';
     many_frames CONSTANT integer := 3000000;
     candidates_each CONSTANT integer := 4;
-    -- What the index looks at: 1,000 is the most there is, and fewer do where little is asked for of
-    -- a library that is not large.
+    -- What an index over vectors looks at: 1,000 is the most there is, and fewer do where little is
+    -- asked for of a library that is not large.
     most_searched CONSTANT integer := 1000;
     few_searched CONSTANT integer := 600;
     few_rows CONSTANT integer := 100;
@@ -43,6 +47,7 @@ DECLARE
     held bigint := 0;
     -- How an index over codes writes a vector, and how many rows are read of the index that serves.
     code text;
+    searched integer;
     candidates bigint;
     -- Where no video is hidden, rows need not be joined with theirs.
     hides boolean;
@@ -105,16 +110,15 @@ BEGIN
         stored := (SELECT c.reltuples FROM pg_class c
             WHERE c.oid = to_regclass(format('frame_embeddings_%s', model.id)));
         -- While one kind replaces the other, both are there.
-        SELECT of_kind.code,
-            greatest(of_kind.candidates[CASE WHEN stored > many_frames THEN 2 ELSE 1 END],
-                candidates_each * n::bigint)
-            INTO code, candidates
-        FROM (VALUES
-            ('ternary', ternary_candidates,
+        SELECT of_kind.code, of_kind.searched[size.no],
+            greatest(of_kind.candidates[size.no], candidates_each * n::bigint)
+            INTO code, searched, candidates
+        FROM (VALUES (CASE WHEN stored > many_frames THEN 2 ELSE 1 END)) AS size (no), (VALUES
+            ('ternary', ternary_searched, ternary_candidates,
                 'ternary_quantize(%1$s::halfvec(%2$s), %2$s)::bit(%3$s)'),
-            ('binary', binary_candidates,
+            ('binary', binary_searched, binary_candidates,
                 'binary_quantize(%1$s::halfvec(%2$s))::bit(%2$s)')
-        ) AS of_kind (kind, candidates, code)
+        ) AS of_kind (kind, searched, candidates, code)
         JOIN pg_index i ON i.indisvalid AND i.indexrelid
             = to_regclass(format('frame_embeddings_%s_%s_idx', model.id, of_kind.kind))
         ORDER BY of_kind.kind DESC LIMIT 1;
@@ -122,7 +126,7 @@ BEGIN
         iterative_scan := current_setting('hnsw.iterative_scan');
         PERFORM set_config('hnsw.ef_search', CASE
             WHEN within IS NOT NULL THEN most_searched
-            WHEN code IS NOT NULL THEN least(candidates, most_searched)
+            WHEN code IS NOT NULL THEN least(most_searched, greatest(searched, 3 * candidates / 2))
             WHEN n <= few_rows AND stored BETWEEN 0 AND few_frames THEN few_searched
             ELSE most_searched END::text, true);
         -- The order is put right below, so the scan need not keep it.
@@ -132,7 +136,7 @@ BEGIN
             'FROM (SELECT e.video_id, e.frame_no, e.embedding::halfvec(%1$s) <=> $1 AS distance '
             '%2$s ORDER BY %3$s LIMIT $3) AS near', model.dim, source, coalesce(
                 format(code, 'e.embedding', model.dim, 2 * model.dim) || ' <~> '
-                || format(code, '$1', model.dim, 2 * model.dim), 'distance'))
+                || format(code, 'l2_normalize($1)', model.dim, 2 * model.dim), 'distance'))
             INTO video_ids, frame_nos, distances
             USING vector, visible, coalesce(candidates, n), except_video;
         PERFORM set_config('hnsw.ef_search', ef_search, true);
@@ -158,6 +162,6 @@ COMMENT ON FUNCTION nearest_frames(halfvec, integer, bigint[], boolean, bigint) 
     'The n frames nearest to a vector among the videos whose ids are in within (NULL: all), by cosine '
     'distance (0 to 2), nearest first, without those of except_video. is_exact tells whether all '
     'frames were measured, which exact => true forces; otherwise recall@10 is 0.99 or better, and by an '
-    'index over codes 0.96 or better, of up to ten million frames.';
+    'index over codes 0.96 or better, as far as measured: three million frames.';
 REVOKE ALL ON FUNCTION nearest_frames(halfvec, integer, bigint[], boolean, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION nearest_frames(halfvec, integer, bigint[], boolean, bigint) TO sceneql_analyst;
