@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.cutoffs import drawings, photographs
 from bench.drawn import draw
@@ -37,9 +38,22 @@ class Compared:
     frames: Matrix
 
     @property
-    def nearest(self) -> int:
+    def k(self) -> int:
         """How many of the nearest frames are looked for: of a few frames a tenth at most."""
         return min(10, len(self.frames) // 10)
+
+    @property
+    def counts(self) -> list[int]:
+        """How many candidates there are, each in turn, as long as that is not all."""
+        return [times * self.k for times in TIMES_AS_MANY if times * self.k < len(self.frames)]
+
+    def are_nearest(self) -> NDArray[np.bool_]:
+        """(questions, frames) which frames are among the k nearest, by the cosine."""
+        cosines = np.hstack(list(similarities(self.questions, _parts(self.frames))))
+        nearest = np.argpartition(-cosines, self.k, axis=1)[:, : self.k]
+        marks = np.zeros(cosines.shape, np.bool_)
+        np.put_along_axis(marks, nearest, True, axis=1)
+        return marks
 
 
 def code(vectors: Matrix, threshold: float) -> Matrix:
@@ -52,39 +66,27 @@ def code(vectors: Matrix, threshold: float) -> Matrix:
     return np.where(np.hstack(bits), 1, -1).astype(np.float32)
 
 
-def held(compared: Compared, threshold: float) -> dict[int, float]:
-    """What share of the nearest is among the candidates, by how many there are for each."""
-    asked, parts = code(compared.questions, threshold), _parts(compared.frames)
-    agreeing = np.hstack([asked @ code(part, threshold).T for part in parts])
+def held(compared: Compared, are_nearest: NDArray[np.bool_], threshold: float) -> dict[int, float]:
+    """What share of the nearest is among the candidates, by how many of those there are."""
+    asked = code(compared.questions, threshold)
+    agreeing = np.hstack([asked @ code(part, threshold).T for part in _parts(compared.frames)])
     by_code = np.argsort(-agreeing, axis=1, kind="stable")
-    cosines = np.hstack(list(similarities(compared.questions, _parts(compared.frames))))
-    k = compared.nearest
-    nearest = np.argpartition(-cosines, k, axis=1)[:, :k]
+    found = np.take_along_axis(are_nearest, by_code, axis=1)
     return {
-        times: float(
-            np.mean(
-                [
-                    np.isin(right, candidates[: times * k]).mean()
-                    for right, candidates in zip(nearest, by_code, strict=True)
-                ]
-            )
-        )
-        for times in TIMES_AS_MANY
-        if times * k < len(compared.frames)
+        count: float(found[:, :count].sum(axis=1).mean() / compared.k) for count in compared.counts
     }
 
 
 def report(compared: Compared, write: Callable[[str], None]) -> dict[float, dict[int, float]]:
-    """Write a row for each threshold; returns what candidates by each hold."""
-    k, frames = compared.nearest, len(compared.frames)
-    counts = [times * k for times in TIMES_AS_MANY if times * k < frames]
+    """Write a row for each threshold; returns by it what so many candidates hold."""
     write(
-        f"\n{compared.name}: {len(compared.questions)} questions, {frames:,} frames; the share of "
-        f"the nearest {k}\n"
+        f"\n{compared.name}: {len(compared.questions)} questions, {len(compared.frames):,} frames; "
+        f"the share of the nearest {compared.k}\n"
     )
-    write("| code | " + " | ".join(f"{count} candidates" for count in counts) + " |")
-    write("| --- |" + " ---: |" * len(counts))
-    found = {threshold: held(compared, threshold) for threshold in THRESHOLDS}
+    write("| code | " + " | ".join(f"{count} candidates" for count in compared.counts) + " |")
+    write("| --- |" + " ---: |" * len(compared.counts))
+    are_nearest = compared.are_nearest()
+    found = {threshold: held(compared, are_nearest, threshold) for threshold in THRESHOLDS}
     for threshold, shares in found.items():
         name = f"two bits, {threshold}" if threshold else "signs"
         write(f"| {name} | " + " | ".join(f"{share:.3f}" for share in shares.values()) + " |")

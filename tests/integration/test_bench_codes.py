@@ -14,8 +14,8 @@ def test_two_bits_hold_more_of_what_is_nearest_than_signs() -> None:
     found = report(drawn_library(5000, 20), lines.append)
 
     assert list(found) == list(THRESHOLDS)
-    assert found[0.4][4] > found[0.0][4]
-    assert found[0.0][32] == pytest.approx(1, abs=0.02), "nearly all are among so many"
+    assert found[0.4][40] > found[0.0][40]
+    assert found[0.0][320] == pytest.approx(1, abs=0.02), "nearly all are among so many"
     assert lines[-1].startswith("| two bits, 0.6 | ")
 
 
