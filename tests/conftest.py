@@ -34,7 +34,7 @@ LONGEST = (
     "integration/test_worker.py",
     "integration/test_related.py",
     "integration/test_fill.py",
-    "integration/test_scan.py",
+    "scan/test_files.py",
     "reliability/test_kills.py",
     "unit/test_tiny_train.py",
     "unit/test_decoder.py",
