@@ -136,5 +136,5 @@ def literal(vector: NDArray[np.float32]) -> str:
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
-    unit = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    unit: NDArray[np.float64] = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
     return unit.astype(np.float32)

@@ -20,7 +20,7 @@ def test_two_bits_hold_more_of_what_is_nearest_than_signs() -> None:
 
 
 def test_the_code_is_that_of_the_database(engine: Engine) -> None:
-    vector = np.random.default_rng(0).standard_normal(64).astype(np.float32) / 8
+    vector = (np.random.default_rng(0).standard_normal(64) / 8).astype(np.float32)
 
     with engine.connect() as connection:
         stored = connection.execute(

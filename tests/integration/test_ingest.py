@@ -62,7 +62,7 @@ def clip(tmp_path: Path) -> Path:
     )
 
 
-def rows(engine: Engine, query: str) -> Sequence[tuple[object, ...]]:
+def rows(engine: Engine, query: str) -> Sequence[tuple[Any, ...]]:
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(text(query))]
 
@@ -98,7 +98,7 @@ def test_each_frame_lies_in_its_scene_and_has_a_picture(
 
     outside = "SELECT * FROM moments WHERE t_s < start_s OR t_s >= end_s"
     assert rows(engine, outside) == []
-    assert {bytes(row[0])[:3] for row in rows(engine, "SELECT thumbnail FROM frames")} == {  # type: ignore[call-overload]
+    assert {bytes(row[0])[:3] for row in rows(engine, "SELECT thumbnail FROM frames")} == {
         b"\xff\xd8\xff"
     }
 

@@ -147,5 +147,7 @@ def test_without_a_log_the_program_speaks_for_itself(
 
 
 def test_an_unknown_form_is_refused() -> None:
+    unknown: Any = "xml"
+
     with pytest.raises(ValueError, match="'text' or 'json'"):
-        Settings(log="xml")
+        Settings(log=unknown)

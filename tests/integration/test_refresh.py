@@ -69,7 +69,7 @@ def test_a_sidecar_that_appears_changes_or_goes_updates_the_row_alone(
 ) -> None:
     ingest(clip)
     before = pictures(engine)
-    titles = []
+    titles: list[tuple[object, ...]] = []
     for fields in ({"title": "One", "tags": ["a"], "metadata": {"n": 1}}, {"title": "Two"}):
         say(clip, **fields)
         assert ingest(clip).state == "updated"
@@ -193,7 +193,7 @@ def test_a_broken_sidecar_is_a_warning_until_it_is_mended(
     ingest(clip)
     with engine.begin() as connection:
         connection.exec_driver_sql("UPDATE videos SET warning = 'damaged: 1 frame was skipped'")
-    warnings = []
+    warnings: list[tuple[object, ...]] = []
     for content in ("{", '{"title": "a; b was left aside: c"', '{"title": "Mended"}'):
         clip.with_suffix(".json").write_text(content)
         ingest(clip)

@@ -43,7 +43,7 @@ def write_part(source: Path, target: Path, start_s: float, end_s: float) -> None
         stream.pix_fmt = "yuv420p"
         for frame in read.decode(video=0):
             if start_s <= (frame.time or 0) < end_s:
-                picture = np.ascontiguousarray(frame.to_ndarray(format="rgb24")[:, ::-1])
+                picture = np.ascontiguousarray(frame.to_ndarray(format="rgb24")[:, ::-1], np.uint8)
                 written.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         written.mux(stream.encode())
 

@@ -13,7 +13,7 @@ from tests.keeping import add_job, add_source, add_video, add_worker
 def test_an_empty_library_has_nothing_to_tell(engine: Engine) -> None:
     state = care.status(engine)
 
-    assert state.sources == state.running == state.failures == ()
+    assert (state.sources, state.running, state.failures) == ((), (), ())
     assert state.tasks == {}
     assert state.rate == care.Rate(None, None, None)
     assert state.workers_alive == 0

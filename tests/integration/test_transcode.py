@@ -10,6 +10,8 @@ import av
 import numpy as np
 import pytest
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
 
 from app.errors import MediaError
 from app.supervisor import worker_command
@@ -50,9 +52,9 @@ def number_of(picture: Pixels) -> int:
 
 def pictures(data: bytes | Path) -> list[tuple[float, Pixels]]:
     """Times and pictures of a video."""
-    with av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data)) as container:
+    with av.open(io.BytesIO(data) if isinstance(data, bytes) else str(data), "r") as container:
         return [
-            (frame.time or 0.0, frame.to_ndarray(format="rgb24"))
+            (frame.time or 0.0, np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
             for frame in container.decode(video=0)
         ]
 
@@ -150,8 +152,10 @@ def write_with_beep(
     rate = 44_100
     with av.open(str(path), "w") as container:
         video = container.add_stream(codecs[0], FPS, options=options or {})
-        video.width, video.height, video.pix_fmt = 160, 90, "yuv420p"
         audio = container.add_stream(codecs[1], rate)
+        assert isinstance(video, VideoStream)
+        assert isinstance(audio, AudioStream)
+        video.width, video.height, video.pix_fmt = 160, 90, "yuv420p"
         audio.codec_context.layout = "stereo"
         for index in range(length_s * FPS):
             shade = 255 if index / FPS >= beep_s else 0

@@ -17,7 +17,7 @@ SHARES = {"all": 1.0, "30 %": 0.3, "10 %": 0.1, "3 %": 0.03, "1 %": 0.01, "one v
 PATHS = {"measured": "100000", "indexed": "0"}
 
 
-@pytest.fixture(params=PATHS.values(), ids=PATHS.keys())
+@pytest.fixture(params=PATHS.values(), ids=list(PATHS))
 def connection(request: pytest.FixtureRequest, filled_engine: Engine) -> Iterator[Connection]:
     request.getfixturevalue("filled")
     with filled_engine.connect() as connection:

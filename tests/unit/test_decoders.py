@@ -6,29 +6,32 @@ from typing import Any
 
 import pytest
 
+from workers.decoder import Decoder
 from workers.decoders import Decoders
 
 TIMEOUT_S = 60
 
 
-class Stub:
+class Stub(Decoder):
     """Stands for a decoder, of which only its end is of interest."""
 
-    is_closed = False
+    def __init__(self) -> None:
+        super().__init__(memory_mb=1, frame_timeout_s=1)
+        self.is_closed = False
 
     def close(self) -> None:
         self.is_closed = True
 
-    def describe(self, path: Path) -> str:
+    def describe(self, path: Path) -> Any:
         return f"{path} described"
 
 
 @pytest.fixture
-def only() -> Any:
+def only() -> Stub:
     return Stub()
 
 
-def test_a_decoder_is_lent_to_one_file_at_a_time(only: Any) -> None:
+def test_a_decoder_is_lent_to_one_file_at_a_time(only: Stub) -> None:
     decoders = Decoders([only])
     is_lent = threading.Event()
 
@@ -45,7 +48,7 @@ def test_a_decoder_is_lent_to_one_file_at_a_time(only: Any) -> None:
     other.join()
 
 
-def test_a_decoder_that_is_given_back_early_serves_the_next_file(only: Any) -> None:
+def test_a_decoder_that_is_given_back_early_serves_the_next_file(only: Stub) -> None:
     decoders = Decoders([only])
 
     with decoders.lent() as loan:
@@ -59,7 +62,7 @@ def test_a_decoder_that_is_given_back_early_serves_the_next_file(only: Any) -> N
     assert not only.is_closed
 
 
-def test_it_is_given_back_by_a_file_that_fails(only: Any) -> None:
+def test_it_is_given_back_by_a_file_that_fails(only: Stub) -> None:
     decoders = Decoders([only])
 
     with pytest.raises(ValueError, match="damaged"), decoders.lent():
@@ -70,7 +73,7 @@ def test_it_is_given_back_by_a_file_that_fails(only: Any) -> None:
 
 def test_only_those_that_no_file_has_are_closed() -> None:
     free, taken = Stub(), Stub()
-    decoders = Decoders([taken, free])  # type: ignore[list-item]
+    decoders = Decoders([taken, free])
 
     with decoders.lent():
         decoders.close()

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.media import shot, write_clip
+from workers.analysis import VideoInfo
 from workers.details import Details, describe
 from workers.sidecars import sidecar_state
-from workers.video import VideoInfo, probe
+from workers.video import probe
 
 RECORDED_AT = datetime(2026, 2, 3, tzinfo=UTC)
 CONTAINER = VideoInfo(

@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from app.sampling import Sampling
+from workers.analysis import Fingerprint
 from workers.fingerprint import LUMA_SIDE, phash
-from workers.scenes import Fingerprint, analyse
+from workers.scenes import analyse
 
 EXAMPLES = os.environ.get("SCENEQL_TEST_MEDIA")
 Luma = NDArray[np.uint8]

@@ -32,7 +32,7 @@ def test_why_it_cannot_be_started_is_said_once(
 def test_each_pause_is_longer_up_to_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = SimpleNamespace(now_s=0.0, monotonic=lambda: clock.now_s)
+    clock: SimpleNamespace = SimpleNamespace(now_s=0.0, monotonic=lambda: clock.now_s)
     monkeypatch.setattr(revival, "time", clock)
     tries_s: list[float] = []
 

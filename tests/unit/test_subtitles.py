@@ -8,9 +8,10 @@ import av
 import pytest
 
 from tests.media import shot, write_clip
+from workers.analysis import Subtitle
 from workers.demo import add_subtitles, encode_subtitle, render_library
 from workers.demo_library import LIBRARY
-from workers.subtitles import Subtitle, read_subtitles
+from workers.subtitles import read_subtitles
 from workers.video import probe
 
 HARD_FILES = os.environ.get("SCENEQL_TEST_MEDIA_EDGE")

@@ -1,8 +1,7 @@
 """Filters typed among the words of a question: what is one, what it means, how it is written."""
 
 import pytest
-from sqlalchemy import ColumnElement
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import ColumnElement, create_engine
 
 from app.errors import BadRequestError
 from app.typed_filters import TypedFilter, conditions, said_of, seconds, split_off
@@ -10,7 +9,7 @@ from app.typed_filters import TypedFilter, conditions, said_of, seconds, split_o
 
 def as_sql(condition: ColumnElement[bool]) -> str:
     compiled = condition.compile(
-        dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
+        create_engine("postgresql+psycopg://"), compile_kwargs={"literal_binds": True}
     )
     return str(compiled).replace("videos.", "").replace("\n", "")
 

@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 from av.container import InputContainer
+from av.packet import Packet
 from PIL import Image
 
 from app.errors import MediaError, UnreadableError
@@ -108,14 +109,16 @@ def test_the_clock_goes_on_where_recordings_were_joined(tmp_path: Path) -> None:
 
 
 def test_a_stream_that_appeared_in_the_middle_ends_nothing_early() -> None:
+    first, last = Packet(), Packet()
+
     class Broadcast:
         """Does at its end what PyAV does when it has read of a stream that it does not know."""
 
-        def demux(self) -> Iterator[str]:
-            yield from ("first", "last")
+        def demux(self) -> Iterator["Packet[Any]"]:
+            yield from (first, last)
             raise IndexError("list index out of range")
 
-    assert list(packets(cast(InputContainer, Broadcast()))) == ["first", "last"]
+    assert list(packets(cast(InputContainer, Broadcast()))) == [first, last]
 
 
 def test_the_length_is_known_after_the_last_frame_if_the_file_does_not_tell_it(

@@ -52,7 +52,9 @@ class Server:
 
 
 @contextmanager
-def served(flask: Flask, settings: Settings | None = None, **adjustments: int) -> Iterator[Server]:
+def served(
+    flask: Flask, settings: Settings | None = None, /, **adjustments: int
+) -> Iterator[Server]:
     """A server on a free port, which is stopped at the end; adjustments are waitress's own."""
     sockets: dict[int, Any] = {}
     server = waitress.create_server(

@@ -276,6 +276,7 @@ def test_a_picture_is_fetched_from_public_hosts_only(client: FlaskClient, addres
 def test_suggestions_are_names_and_then_values_that_occur(client: FlaskClient) -> None:
     def suggested(word: str) -> list[str]:
         answered = client.get("/api/suggestions", query_string={"prefix": word}).json
+        assert answered is not None
         return [one["text"] for one in answered["suggestions"]]
 
     assert suggested("col") == ["collection:"]
@@ -292,6 +293,7 @@ def test_suggestions_are_names_and_then_values_that_occur(client: FlaskClient) -
 def test_a_scene_can_be_looked_through(client: FlaskClient) -> None:
     frames = client.get("/scenes/4/1/frames").json
 
+    assert frames is not None
     assert [frame["t_s"] for frame in frames] == [5, 6, 7, 8, 9]
     assert client.get("/scenes/4/99/frames").json == []
 
@@ -303,8 +305,10 @@ def test_a_long_scene_is_looked_through_by_16_frames_spread_over_it(
     with engine.begin() as connection:
         connection.execute(text("UPDATE frames SET scene_no = 0"))
 
-    times = [frame["t_s"] for frame in own_client.get("/scenes/1/0/frames").json]
+    frames = own_client.get("/scenes/1/0/frames").json
 
+    assert frames is not None
+    times = [frame["t_s"] for frame in frames]
     assert len(times) == 16
     assert times[0] == 0
     assert {later - sooner for sooner, later in itertools.pairwise(times)} == {6, 7}
@@ -315,6 +319,7 @@ def test_keys_of_metadata_are_read_once_in_a_while(
 ) -> None:
     def suggested() -> list[tuple[str, int]]:
         answered = own_client.get("/api/suggestions", query_string={"prefix": "c"}).json
+        assert answered is not None
         return [(one["text"], one["videos"]) for one in answered["suggestions"] if one["videos"]]
 
     fill(engine, videos=3)

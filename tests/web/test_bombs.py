@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from struct import pack, pack_into
@@ -113,7 +114,7 @@ def long_text() -> bytes:
     return zeros(100 << 20)
 
 
-BOMBS = {
+BOMBS: dict[str, Callable[[], bytes]] = {
     "PNG": lambda: png(30_000, 30_000),
     "long PNG": lambda: png(8, 9_000_000),
     "GIF": lambda: gif(65_000, 65_000),
@@ -124,7 +125,7 @@ BOMBS = {
     "TIFF": tiff,
 }
 # The picture is small, what it carries beside is not.
-LADEN = {
+LADEN: dict[str, Callable[[], bytes]] = {
     "PNG with a text": lambda: png(8, 8, chunk(b"zTXt", b"Comment\0\0" + long_text())),
     "PNG with a profile": lambda: png(8, 8, chunk(b"iCCP", b"profile\0\0" + long_text())),
 }

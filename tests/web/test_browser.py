@@ -210,9 +210,9 @@ def test_a_scene_that_was_looked_through_is_not_fetched_again(page: Page) -> Non
     ask(page, WORDS)
     first = page.locator("a.card").first
     own = first.locator("img").get_attribute("src")
-    asked = []
+    asked: list[str] = []
     page.on(
-        "request", lambda request: asked.append(request.url) if "/scenes/" in request.url else ()
+        "request", lambda request: asked.append(request.url) if "/scenes/" in request.url else None
     )
     assert own is not None
 

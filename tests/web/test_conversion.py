@@ -95,7 +95,7 @@ def test_a_video_is_converted_from_the_second_that_is_asked_for(
     assert reply.status_code == 200
     assert reply.mimetype == "video/mp4"
     assert reply.headers["Accept-Ranges"] == "none"
-    with av.open(io.BytesIO(reply.data)) as container:
+    with av.open(io.BytesIO(reply.data), "r") as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert len(frames) == 25
     assert np.abs(frames[0].astype(int) - place(2)).mean() < 12

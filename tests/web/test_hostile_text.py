@@ -205,6 +205,7 @@ def check(address: str, reply: TestResponse) -> None:
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
     assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
     kind = reply.mimetype
+    assert kind is not None, address
     if kind == "text/html":
         reader = Reader()
         reader.feed(reply.text)

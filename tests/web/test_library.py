@@ -141,7 +141,7 @@ def form(page: TestResponse) -> dict[str, Any]:
     return sent
 
 
-def saved(client: FlaskClient, video_id: int = 1, **changes: Any) -> TestResponse:
+def saved(client: FlaskClient, video_id: int = 1, /, **changes: Any) -> TestResponse:
     """Sends the form with some values changed."""
     sent = form(client.get(f"/library/{video_id}"))
     return client.post(f"/library/{video_id}", data=sent | changes, follow_redirects=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 from sqlalchemy import Engine, text
 
 from app.config import get_settings
@@ -418,7 +418,7 @@ def test_uploads_go_on_while_another_page_is_shown(page: Page, folder: Path) -> 
     held: list[Route] = []
     page.route("**/library/uploads/*", lambda route: held.append(route), times=2)
     page.get_by_label("Upload videos").set_input_files(
-        [{"name": f"{name}.mp4", "mimeType": "video/mp4", "buffer": b"x"} for name in "abcd"]
+        [FilePayload(name=f"{name}.mp4", mimeType="video/mp4", buffer=b"x") for name in "abcd"]
     )
     page.wait_for_function("document.querySelectorAll('#uploads li').length === 4")
     page.get_by_role("link", name="Moments").click()
@@ -478,7 +478,7 @@ def test_without_scripts_videos_are_found_edited_and_taken_out(
 
 def test_without_scripts_files_are_uploaded(plain_page: Page, folder: Path) -> None:
     plain_page.get_by_label("Upload videos").set_input_files(
-        [{"name": f"{name}.mp4", "mimeType": "video/mp4", "buffer": b"x"} for name in "ab"]
+        [FilePayload(name=f"{name}.mp4", mimeType="video/mp4", buffer=b"x") for name in "ab"]
     )
     plain_page.get_by_role("button", name="Upload", exact=True).click()
 

@@ -101,7 +101,7 @@ def ask_at_random(app: Flask, method: str, path: str, examples: int) -> None:
             phases=[Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         )
-        def keeps_to_it(case: Case) -> None:
+        def keeps_to_it(case: Case[Any]) -> None:
             case.call_and_validate(checks=CHECKS)
 
         # Where nothing may be given, nothing wrong can be.
@@ -123,7 +123,7 @@ def test_every_address_of_the_api_is_described(client: FlaskClient) -> None:
 
 
 def test_no_address_takes_a_parameter_that_nobody_knows(own_client: FlaskClient) -> None:
-    names = {"video_id": 1, "token": UUID(int=0)}
+    names: dict[str, Any] = {"video_id": 1, "token": UUID(int=0)}
     rules = own_client.application.url_map.iter_rules()
     ours = [rule for rule in rules if rule.endpoint.startswith("api.")]
 

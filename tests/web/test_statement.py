@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
+from typing import Any
 
 import pytest
 from flask import render_template_string
@@ -28,7 +29,7 @@ from tests.filling import answer, answer_everything, fill
 PICTURE = b"not really a picture"
 HOSTILE = "'; DROP TABLE videos; --"
 ODD_TEXTS = (HOSTILE, r"back\slash \' \\", "100% \"sure\" :x :'y'", "größe 東京 🎬", "a\nline")
-FILTERED = {
+FILTERED: dict[str, dict[str, Any]] = {
     "typed filters": {"filters": ("tag:even", "-collection:c4", "after:2026-01-05", "n:16")},
     "lengths and alternatives": {"filters": ("longer:5s", "collection:c1", "collection:c2")},
     "a time and a number": {"where": "recorded_at >= 2026-01-05 and metadata.n < 20"},
@@ -38,7 +39,7 @@ FILTERED = {
     "odd tags": {"filters": (r"tag:back\slash \' \\", "tag:100% sure :x")},
     "a filter that holds nothing": {"where": "collection = none"},
 }
-ARRANGED = {
+ARRANGED: dict[str, dict[str, Any]] = {
     "words": {},
     "words and not": {"text": "a red circle -dog -cat"},
     "keywords": {"keywords": "circle"},
@@ -104,7 +105,7 @@ def test_the_sql_of_a_question_finds_what_the_search_finds(
 def run(databases: Databases, engine: Engine, sql: str) -> list[dict[str, str]]:
     """What psql makes of a text that is pasted into it, as an analyst."""
     url = address_of(engine).replace("postgres@", "sceneql_analyst@", 1)
-    psql = [databases.server.binary("psql"), url, "-X", "--csv", "-q", "-v", "ON_ERROR_STOP=1"]
+    psql = [str(databases.server.binary("psql")), url, "-X", "--csv", "-q", "-v", "ON_ERROR_STOP=1"]
     done = subprocess.run(psql, input=sql, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.stderr}\n{sql}"
     return list(csv.DictReader(io.StringIO(done.stdout)))

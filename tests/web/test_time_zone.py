@@ -59,4 +59,5 @@ def test_a_suggested_month_finds_as_many_videos_as_it_says(client: FlaskClient) 
 def test_times_of_the_api_are_in_utc(client: FlaskClient) -> None:
     reply = client.get("/api/videos?limit=1").json
 
+    assert reply is not None
     assert reply["videos"][0]["recorded_at"] == "2026-01-01T12:00:00Z"

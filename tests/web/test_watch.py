@@ -330,7 +330,7 @@ def test_an_answer_that_is_kept_no_more_leaves_the_video(client: FlaskClient, pl
 
 
 @pytest.fixture
-def said(engine: Engine) -> Iterator[FlaskClient]:
+def said(engine: Engine) -> FlaskClient:
     """A video in which three lines are said."""
     fill(engine, videos=1)
     with engine.begin() as connection:

@@ -72,10 +72,10 @@ def test_a_source_is_due_when_its_time_has_come_and_never_while_paused(
     assert due_sources(engine) == [source_id]
 
 
+@pytest.mark.usefixtures("scan_root")
 def test_a_scan_that_is_told_to_stop_is_no_fault_of_its_source(
-    engine: Engine, scan_root: Scan, settings_of_test: Settings, root: Path
+    engine: Engine, settings_of_test: Settings, root: Path
 ) -> None:
-    assert scan_root
     source = find_source(engine, str(root))
 
     def stop() -> None:
