@@ -1,7 +1,9 @@
 -- Purpose: (re)creates the view moments over the active model's partition. The view names the model
 -- and its dimensions as literals: only so is the partition pruned and its HNSW index, which is on
 -- (embedding::halfvec(DIM)), matched. The second cast takes the dimensions off again, so that
--- CREATE OR REPLACE VIEW accepts another model's and everything built on the view stays valid.
+-- CREATE OR REPLACE VIEW accepts another model's and everything built on the view stays valid. The id is
+-- the embedding's own, so that a filter by many ids is looked up in a hash as the index is scanned, where a
+-- join would go through all of them again for each frame.
 CREATE OR REPLACE FUNCTION rebuild_moments() RETURNS void
     LANGUAGE plpgsql
     SET search_path = public, pg_temp
@@ -14,7 +16,7 @@ BEGIN
     EXECUTE format($view$
         CREATE OR REPLACE VIEW moments AS
         SELECT
-            v.id AS video_id, v.title, v.description, v.collection, v.tags, v.metadata,
+            e.video_id, v.title, v.description, v.collection, v.tags, v.metadata,
             v.recorded_at, v.duration_s, v.path,
             f.scene_no, s.start_s, s.end_s, f.frame_no, f.t_s, s.said,
             (e.embedding::halfvec(%2$s))::halfvec AS embedding

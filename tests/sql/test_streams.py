@@ -1,6 +1,8 @@
 """The streams: inlined into the caller's query, served by the HNSW index, and with good recall."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,12 +48,34 @@ def plan(engine: Engine, query: str) -> str:
         return json.dumps(connection.execute(text(f"EXPLAIN (FORMAT json) {query}")).scalar_one())
 
 
+def scans_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The parts of a plan that read a table or an index."""
+    if "Plans" not in plan:
+        yield plan
+    for part in plan.get("Plans", []):
+        yield from scans_of(part)
+
+
 @pytest.mark.parametrize("query", NARROWED.values(), ids=NARROWED.keys())
 def test_a_stream_is_served_by_the_index(asked: Engine, query: str) -> None:
     chosen = plan(asked, f"{query} ORDER BY distance LIMIT 5")
 
     assert "_hnsw_idx" in chosen, f"no HNSW index scan in the plan: {chosen}"
     assert "Function Scan" not in chosen, f"the stream was not inlined: {chosen}"
+
+
+def test_a_filter_by_many_ids_is_looked_up_as_the_index_is_scanned(asked: Engine) -> None:
+    ids = list(range(1, 200, 2))
+
+    chosen = plan(
+        asked,
+        f"SELECT title FROM search_text('anything') WHERE video_id = ANY (ARRAY{ids}) "
+        "ORDER BY distance LIMIT 5",
+    )
+
+    [chosen_plan] = json.loads(chosen)
+    [scan] = [part for part in scans_of(chosen_plan["Plan"]) if "_hnsw_idx" in str(part)]
+    assert "ANY" in scan["Filter"], f"each frame is joined before the ids are looked at: {chosen}"
 
 
 def test_a_vector_as_a_parameter_is_served_by_the_index(asked: Engine, filled: Filled) -> None:
