@@ -47,7 +47,9 @@ def connection_settings(application_name: str = "sceneql queue") -> dict[str, An
     return {
         "conninfo": database_url(),
         "kwargs": {
-            "options": "-c search_path=procrastinate",
+            # A worker that is frozen amid a heartbeat holds the row of it, and whoever looks for
+            # dead workers would wait for that row as long as it sleeps.
+            "options": "-c search_path=procrastinate -c idle_in_transaction_session_timeout=60s",
             "application_name": application_name,
         },
     }

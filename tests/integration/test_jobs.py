@@ -5,12 +5,13 @@ import signal
 import threading
 import time
 
+import psycopg
 import pytest
 from procrastinate import App
 from sqlalchemy import Engine
 
 from app.config import Settings
-from app.queue import worker_app
+from app.queue import connection_settings, worker_app
 from tests.conftest import Databases
 from workers.jobs import work_off
 
@@ -87,3 +88,13 @@ def test_a_worker_whose_database_was_gone_signs_on_again_until_it_is_told_to_sto
     work_off(app, settings_of_test, QUEUE, jobs_at_once=1)
 
     assert done == ["lost", "told to stop"]
+
+
+@pytest.mark.usefixtures("settings_of_test")
+def test_the_server_ends_a_frozen_session_that_would_keep_others_waiting() -> None:
+    settings = connection_settings()
+
+    with psycopg.connect(settings["conninfo"], **settings["kwargs"]) as connection:
+        row = connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+
+    assert row == ("1min",)
