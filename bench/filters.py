@@ -4,15 +4,15 @@ For each share of the library that a filter holds it asks the same questions of 
 ef_search 400 and its iterative scan off, strict and relaxed, of search_vector() with the database's
 own settings, ordered by distance as usual and by distance + 0, which no index serves, and of the
 ranking functions. The ten best are compared with those of all vectors, computed beside the
-database. A hit is right if its similarity is not below the exact tenth. A
-filter holds the videos that are near to the question, far from it, or on one side of a plane across
-the library. The library is kept under --home and used again; with --ef-construction it is one of
-its own.
+database. A hit is right if its similarity is not below the exact tenth. A filter holds the videos
+that are near to the question, far from it, or on one side of a plane across the library. The
+library is kept under --home and used again; with --ef-construction it is one of its own.
 """
 
+import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,19 @@ class Filtered(Figures):
     fewest_rows: int
     exact: float
     """The share of the questions for which all vectors of the filter's were measured."""
+
+
+CELLS: dict[str, Callable[[Filtered], str]] = {
+    "Recall@10, and the fewest rows where some question got less than ten": lambda one: (
+        f"{one.recall:.3f}" + (f", {one.fewest_rows} rows" if one.fewest_rows < K else "")
+    ),
+    "Share of the questions for which all vectors of the filter's were measured": lambda one: (
+        f"{one.exact:.0%}"
+    ),
+    "p50, ms": lambda one: f"{one.times.p50_ms:.1f}",
+    "p99, ms": lambda one: f"{one.times.p99_ms:.1f}",
+}
+"""What is told of a method and a filter."""
 
 
 def filters(
@@ -164,52 +177,65 @@ def exact_tenths(
     }
 
 
-def table(connection: psycopg.Connection, drawn: Drawn, count: int, only: str) -> None:
-    """Measure every method on every filter and show a row for each, and how ours did at worst."""
+def measure_all(
+    connection: psycopg.Connection, drawn: Drawn, count: int, only: str
+) -> dict[str, dict[str, Filtered]]:
+    """What every method did on every filter, both by their names; tells each as it is done."""
     questions = drawn.questions(count)
     within = filters(drawn, questions)
     tenths = exact_tenths(drawn, questions, within)
-    show(
-        "| filter holds | which videos | method | exact | recall@10 | fewest rows "
-        "| p50, ms | p99, ms |"
-    )
-    show("| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: |")
     # Whoever asks first reads the index from the disk, which is no part of any method.
     whole = next(iter(within))
     [ranking] = [method for method in methods(filtered=False) if method.name == RANKING]
     measure(connection, ranking, list(questions), within[whole], tenths[whole])
-    ours = []
+    found: dict[str, dict[str, Filtered]] = {}
     for (share, kind), ids in within.items():
+        held = f"{share:.1%}, {kind}" if share < 1 else "all"
+        found[held] = {}
         for method in methods(filtered=share < 1):
             if only not in method.name:
                 continue
-            found = measure(connection, method, list(questions), ids, tenths[share, kind])
-            show(
-                f"| {share:.1%} | {kind if share < 1 else 'all'} | {method.name} "
-                f"| {found.exact:.0%} | {found.recall:.3f} | {found.fewest_rows} | {found.times} |"
+            did = measure(connection, method, list(questions), ids, tenths[share, kind])
+            found[held][method.name] = did
+            print(
+                f"{held}: {method.name} finds {did.recall:.3f} in {did.times.p50_ms:.1f} ms",
+                file=sys.stderr,
+                flush=True,
             )
-            if method.name == RANKING:
-                ours.append(found)
-    if ours:
-        recall = min(one.recall for one in ours)
-        p50_ms = max(one.times.p50_ms for one in ours)
-        p99_ms = max(one.times.p99_ms for one in ours)
-        worst = f"{RANKING}, worst filter"
-        ratios = [
-            Ratio(f"{worst}: recall@10", recall, _RECALL_LIMIT),
-            Ratio(f"{worst}: p50, ms", p50_ms, _P50_LIMIT_MS, "at most"),
-            Ratio(f"{worst}: p99, ms", p99_ms, _P99_LIMIT_MS, "at most"),
-        ]
-        write_ratios(ratios, show)
+    return found
+
+
+def write_tables(found: dict[str, dict[str, Filtered]], write: Callable[[str], None]) -> None:
+    """For each thing that was measured a table: a row for each filter, a column for each method."""
+    names = list(next(iter(found.values())))
+    for what, cell in CELLS.items():
+        write(
+            f"\n{what}:\n\n| filter holds | {' | '.join(names)} |\n| --- |{' ---: |' * len(names)}"
+        )
+        for held, by_method in found.items():
+            write(f"| {held} | {' | '.join(cell(by_method[name]) for name in names)} |")
+
+
+def ratios(ours: Sequence[Filtered]) -> list[Ratio]:
+    """How our ranking did on the filters that were worst for it, against the limits."""
+    worst = f"{RANKING}, worst filter"
+    return [
+        Ratio(f"{worst}: recall@10", min(one.recall for one in ours), _RECALL_LIMIT),
+        Ratio(f"{worst}: p50, ms", max(one.times.p50_ms for one in ours), _P50_LIMIT_MS, "at most"),
+        Ratio(f"{worst}: p99, ms", max(one.times.p99_ms for one in ours), _P99_LIMIT_MS, "at most"),
+    ]
 
 
 def main() -> None:
-    """Print the table for a library of some size."""
+    """Print the tables for a library of some size."""
     parser = ArgumentParser(description="Filters against recall and time.", parents=[LIBRARY])
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--only", default="", help="measure methods whose names contain this")
     parser.add_argument("--ef-construction", type=int, help="build the index anew with this")
     given = parser.parse_args()
+    names = [method.name for method in methods(filtered=False)]
+    if not any(given.only in name for name in names):
+        parser.error(f"no method contains {given.only!r}; there are {', '.join(names)}")
     home = home_of(given)
     if given.ef_construction and given.home is None:
         # Other benchmarks expect the usual index in the usual home.
@@ -220,7 +246,11 @@ def main() -> None:
     show(f"{header(SEARCH, engine)}\n\n{given.frames:,} vectors, {given.questions} questions\n")
     with psycopg.connect(address_of(engine), autocommit=True) as connection:
         register_vector(connection)
-        table(connection, drawn, given.questions, given.only)
+        found = measure_all(connection, drawn, given.questions, given.only)
+    write_tables(found, show)
+    ours = [by_method[RANKING] for by_method in found.values() if RANKING in by_method]
+    if ours:
+        write_ratios(ratios(ours), show)
 
 
 if __name__ == "__main__":

@@ -105,6 +105,18 @@ def test_as_many_rows_come_back_as_the_limit_asks_for(asked: Engine, limit: int)
     assert distances == pytest.approx(sorted(distances), abs=1e-3)
 
 
+def test_ordered_by_a_sum_a_stream_measures_all_that_its_filter_holds(asked: Engine) -> None:
+    rows = "SELECT video_id, frame_no, distance FROM search_text('anything') WHERE video_id % 2 = 0"
+    query = f"{rows} ORDER BY distance + 0 LIMIT 10"
+    with asked.connect() as connection:
+        nearest = sorted(connection.execute(text(rows)), key=lambda row: row.distance)[:10]
+
+        found = connection.execute(text(query)).all()
+
+    assert "_hnsw_idx" not in plan(asked, query)
+    assert found == nearest
+
+
 def test_recall_against_the_exact_scan_is_at_least_95_percent(
     filled_engine: Engine, filled: Filled
 ) -> None:
