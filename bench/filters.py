@@ -243,7 +243,7 @@ def main() -> None:
     engine, drawn = open_library(given.frames, home)
     if given.ef_construction:
         rebuild(engine, given.ef_construction)
-    show(f"{header(SEARCH, engine)}\n\n{given.frames:,} vectors, {given.questions} questions\n")
+    show(f"{header(SEARCH, engine)}\n\n{given.frames:,} vectors, {given.questions} questions")
     with psycopg.connect(address_of(engine), autocommit=True) as connection:
         register_vector(connection)
         found = measure_all(connection, drawn, given.questions, given.only)
