@@ -114,9 +114,10 @@ def _fill(engine: Engine, vectors: Matrix, patience_s: float) -> tuple[float, fl
         taken_s = time.perf_counter() - started
         share = min(1.0, (start + _ROWS_AT_ONCE) / len(vectors))
         print(f"{taken_s:6.0f} s  {engine.name} has {share:.0%}", file=sys.stderr, flush=True)
-        if taken_s > patience_s:
-            break
-    return taken_s, share
+        if share < 1 and taken_s > patience_s:
+            return taken_s, share
+    engine.finish()
+    return time.perf_counter() - started, share
 
 
 def _ask(connection: psycopg.Connection, query: str, vector: Matrix) -> list[int]:
