@@ -4,7 +4,6 @@ All but numpy are packages of the extra `bench`. Graphs are built and searched w
 our own index and database have.
 """
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +25,8 @@ class Engine(Protocol):
     """
 
     name: str
+
+    def __init__(self, folder: Path, dim: int) -> None: ...
 
     def add(self, vectors: Matrix) -> None: ...
 
@@ -170,7 +171,9 @@ class MilvusLite:
         return [int(hit["id"]) for hit in found]
 
 
-def installed() -> list[Callable[[Path, int], Engine]]:
-    """The engines whose packages are there; each is made of a folder and a number of dimensions."""
-    others = [engine for engine in (Faiss, SqliteVec, MilvusLite) if find_spec(engine.package)]
+def installed() -> list[type[Engine]]:
+    """The engines whose packages are there."""
+    others: list[type[Faiss | SqliteVec | MilvusLite]] = [
+        engine for engine in (Faiss, SqliteVec, MilvusLite) if find_spec(engine.package)
+    ]
     return [Numpy, *others]

@@ -64,10 +64,12 @@ def report(
     questions: int,
     write: Callable[[str], None],
     patience_s: float = _PATIENCE_S,
+    only: str = "",
 ) -> dict[str, Figures]:
     """Measure every way to ask, write a row for each as it is done, and the ratios at the end.
 
-    An engine that has not taken the vectors in after so many seconds has a row that says so.
+    An engine that has not taken the vectors in after so many seconds has a row that says so. Those
+    whose names do not contain `only` are left out.
     """
     vectors = np.concatenate([unit(part) for part in drawn.vectors()])
     # Rounded to half precision again, they are what they were.
@@ -85,14 +87,18 @@ def report(
 
     write("| engine | recall@10 | p50, ms | p99, ms | build, s | index, MB |")
     write("| --- | ---: | ---: | ---: | ---: | ---: |")
-    index, build_s = built(database, Kind.HALFVEC)
-    with psycopg.connect(address_of(database), autocommit=True) as connection:
-        register_vector(connection)
-        asks: dict[str, Ask] = {
-            name: partial(_ask, connection, query) for name, query in QUERIES.items()
-        }
-        measure(asks, build_s, index.size_bytes)
+    queries = {name: query for name, query in QUERIES.items() if only in name}
+    if queries:
+        index, build_s = built(database, Kind.HALFVEC)
+        with psycopg.connect(address_of(database), autocommit=True) as connection:
+            register_vector(connection)
+            asks: dict[str, Ask] = {
+                name: partial(_ask, connection, query) for name, query in queries.items()
+            }
+            measure(asks, build_s, index.size_bytes)
     for make in installed():
+        if only not in make.name:
+            continue
         with tempfile.TemporaryDirectory(prefix="bench-search-") as folder:
             engine: Engine = make(Path(folder), vectors.shape[1])
             build_s, share = _fill(engine, vectors, patience_s)
@@ -100,9 +106,10 @@ def report(
                 write(f"| {engine.name} | {share:.0%} taken in | | | over {build_s:.0f} | |")
             else:
                 measure({engine.name: engine.ask}, build_s, engine.size_bytes())
-    share = found[FUNCTION].times.p50_ms / found[BY_HAND].times.p50_ms
-    against = "search_vector() against the query by hand, p50"
-    write_ratios([Ratio(against, share, 1.1, "at most")], write)
+    if {FUNCTION, BY_HAND} <= found.keys():
+        share = found[FUNCTION].times.p50_ms / found[BY_HAND].times.p50_ms
+        against = "search_vector() against the query by hand, p50"
+        write_ratios([Ratio(against, share, 1.1, "at most")], write)
     return found
 
 
@@ -159,11 +166,12 @@ def main() -> None:
     parser = ArgumentParser(description="Searches beside other engines.", parents=[LIBRARY])
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--patience", type=float, default=_PATIENCE_S, metavar="SECONDS")
+    parser.add_argument("--only", default="", help="measure engines whose names contain this")
     given = parser.parse_args()
     engine, drawn = open_library(given.frames, home_of(given))
     about = f"{given.frames:,} vectors, {given.questions} questions"
     show(f"{header(SEARCH + OTHER_ENGINES, engine)}\n\n{about}\n")
-    report(engine, drawn, given.questions, show, given.patience)
+    report(engine, drawn, given.questions, show, given.patience, given.only)
 
 
 if __name__ == "__main__":

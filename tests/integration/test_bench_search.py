@@ -40,6 +40,17 @@ def test_an_engine_that_takes_too_long_is_given_up(
     assert f"| {Numpy.name} | 25% taken in | | | over 0 | |" in rows
 
 
+def test_one_engine_is_measured_by_itself(engine: Engine) -> None:
+    drawn = draw(4 * FRAMES_PER_VIDEO)
+    store(engine, drawn)
+    rows: list[str] = []
+
+    found = report(engine, drawn, 3, rows.append, only=Numpy.name)
+
+    assert list(found) == [Numpy.name]
+    assert len(rows) == 3, "a ratio of what was not measured"
+
+
 def test_the_header_tells_how_thoroughly_the_index_was_built(engine: Engine) -> None:
     store(engine, draw(2 * FRAMES_PER_VIDEO))
     usual = header(SEARCH, engine)
