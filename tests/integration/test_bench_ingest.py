@@ -1,6 +1,7 @@
 """The benchmark of the ingest, at a size of seconds: all is measured, and held to its limit."""
 
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,14 @@ def test_of_several_rounds_what_is_usual_is_reported(tmp_path: Path) -> None:
     assert ratios[0].what == (
         f"scenes:3: share of its ideal ({ideal_s / 8:.2f} to {ideal_s / 2:.2f})"
     )
+
+
+def test_with_the_model_on_a_gpu_decoding_alone_is_the_ideal() -> None:
+    others = [field.name for field in fields(ingest.Round)]
+    all_alike = dict.fromkeys(others, Run(8.0, 4.0, 1.0, Counts(images=1, first_s=1.0)))
+    done = ingest.Round(**all_alike | {"decoding": Run(6.0, 12.0, 1.0, Counts())})
+
+    ratios = {ratio.what: ratio for ratio in done.ratios(on_gpu=True)}
+
+    assert ratios["scenes:3: share of its ideal"].value == pytest.approx(6 / 8)
+    assert ratios["scenes:3: share of its ideal"].limit == 0.85
