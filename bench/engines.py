@@ -146,6 +146,10 @@ class MilvusLite:
         schema.add_field("id", DataType.INT64, is_primary=True)
         schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dim)
         self._client.create_collection("vectors", schema=schema)
+        graph = self._client.prepare_index_params()
+        numbers = {"M": NEIGHBOURS, "efConstruction": CANDIDATES_OF_BUILD}
+        graph.add_index("vector", index_type="HNSW", metric_type="COSINE", params=numbers)
+        self._client.create_index("vectors", graph)
         self._rows = 0
 
     def add(self, vectors: Matrix) -> None:
@@ -154,12 +158,10 @@ class MilvusLite:
         self._rows += len(vectors)
 
     def finish(self) -> None:
-        # It would copy what is not flushed, and measure all that has no graph, for each question.
+        # It would copy what is not flushed, and measure all that has no graph, for each question. A
+        # graph is built as a collection is loaded, which an empty one is already.
         self._client.flush("vectors")
-        graph = self._client.prepare_index_params()
-        numbers = {"M": NEIGHBOURS, "efConstruction": CANDIDATES_OF_BUILD}
-        graph.add_index("vector", index_type="HNSW", metric_type="COSINE", params=numbers)
-        self._client.create_index("vectors", graph)
+        self._client.release_collection("vectors")
         self._client.load_collection("vectors")
 
     def size_bytes(self) -> int:
